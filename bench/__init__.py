@@ -1,0 +1,1 @@
+"""Everything that measures, simulates or demonstrates the product from outside."""

@@ -1,0 +1,1 @@
+"""A headless player: HLS and DASH, ABR, content steering, failover."""

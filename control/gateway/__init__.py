@@ -1,0 +1,1 @@
+"""The edge of the control plane: HTTP routes and the web page."""

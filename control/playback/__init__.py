@@ -1,0 +1,1 @@
+"""Sessions and the manifests made for them."""

@@ -1,0 +1,1 @@
+"""Where each viewer stopped."""

@@ -1,0 +1,1 @@
+"""The appliance: what an ISP racks, and what players stream from."""

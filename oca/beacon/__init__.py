@@ -1,0 +1,1 @@
+"""What the appliance tells steering and fill: heartbeat, inventory, demand."""

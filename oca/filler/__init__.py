@@ -1,0 +1,1 @@
+"""Carrying out tonight's plan inside its window."""

@@ -1,0 +1,1 @@
+"""What front workers and their keeper say to each other over a Unix socket."""

@@ -1,0 +1,1 @@
+"""Admission and eviction, one file per policy. Pure: no clock, no randomness, no I/O."""

@@ -1,0 +1,1 @@
+"""Disks, layout, books: where the bytes lie. Never sockets."""

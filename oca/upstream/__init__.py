@@ -1,0 +1,1 @@
+"""Fetching what is missing from peers, parent and origin, once however many ask."""

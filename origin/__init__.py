@@ -1,0 +1,1 @@
+"""The truth: ingest, packaging, immutable segments."""

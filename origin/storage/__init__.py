@@ -1,0 +1,1 @@
+"""Where the origin keeps segments and titles."""

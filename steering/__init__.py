@@ -1,0 +1,1 @@
+"""Ranks appliances for each client and speaks HLS and DASH content steering."""
