@@ -9,14 +9,14 @@ from typing import TypeVar
 
 import aiohttp
 
-from control.kit.errors import Unreachable
+from control.kit.errors import UnreachableError
 
 T = TypeVar("T")
 
 ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
 
 
-class ServiceError(Unreachable):
+class ServiceError(UnreachableError):
     """The service answered, but not with what was asked. `status` is its HTTP status."""
 
     def __init__(self, message: str, status: int) -> None:
@@ -51,7 +51,7 @@ class ServiceClient:
             self._session = None
 
     async def get(self, path: str, decode: Callable[[bytes], T], *, params: dict[str, str] | None = None) -> T:
-        """GET `path`; the body decoded. Raises Unreachable, or ServiceError with the status."""
+        """GET `path`; the body decoded. Raises UnreachableError, or ServiceError with the status."""
         return self._decoded(path, await self._exchange("GET", path, params=params), decode)
 
     async def post(self, path: str, body: bytes, decode: Callable[[bytes], T]) -> T:
@@ -85,6 +85,6 @@ class ServiceClient:
                     raise ServiceError(f"{self.name} at {url} answered {answer.status}: {words}", answer.status)
                 return data
         except asyncio.TimeoutError as error:
-            raise Unreachable(f"{self.name} at {url} did not answer in {self._timeout.total} s") from error
+            raise UnreachableError(f"{self.name} at {url} did not answer in {self._timeout.total} s") from error
         except aiohttp.ClientError as error:
-            raise Unreachable(f"{self.name} at {url} cannot be reached: {error}") from error
+            raise UnreachableError(f"{self.name} at {url} cannot be reached: {error}") from error

@@ -46,7 +46,7 @@ class StorageError(UserError):
     exit_status = Exit.STORAGE
 
 
-class Unreachable(UserError):
+class UnreachableError(UserError):
     """Another process that should answer and does not."""
 
     exit_status = Exit.UNREACHABLE
