@@ -27,9 +27,12 @@ class ServiceError(UnreachableError):
 class ServiceClient:
     """JSON over HTTP to one service. Every call has a time limit; nothing is retried here."""
 
-    def __init__(self, name: str, base_url: str, *, timeout_s: float = 5.0) -> None:
+    def __init__(
+        self, name: str, base_url: str, *, timeout_s: float = 5.0, answer_limit_bytes: int = ANSWER_LIMIT_BYTES
+    ) -> None:
         self.name = name
         self.base_url = base_url.rstrip("/")
+        self._answer_limit_bytes = answer_limit_bytes
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._session: aiohttp.ClientSession | None = None
 
@@ -77,9 +80,7 @@ class ServiceClient:
         headers = {"Content-Type": "application/json"} if body is not None else None
         try:
             async with self._session.request(method, url, params=params, data=body, headers=headers) as answer:
-                data = await answer.content.read(ANSWER_LIMIT_BYTES)
-                if not answer.content.at_eof():
-                    raise ServiceError(f"{self.name} at {url} sent more than {ANSWER_LIMIT_BYTES} bytes", answer.status)
+                data = await self._body(url, answer)
                 if answer.status >= 400:
                     words = data[:500].decode("utf-8", "replace")
                     raise ServiceError(f"{self.name} at {url} answered {answer.status}: {words}", answer.status)
@@ -88,3 +89,12 @@ class ServiceClient:
             raise UnreachableError(f"{self.name} at {url} did not answer in {self._timeout.total} s") from error
         except aiohttp.ClientError as error:
             raise UnreachableError(f"{self.name} at {url} cannot be reached: {error}") from error
+
+    async def _body(self, url: str, answer: aiohttp.ClientResponse) -> bytes:
+        body = bytearray()
+        async for piece in answer.content.iter_any():
+            body += piece
+            if len(body) > self._answer_limit_bytes:
+                words = f"{self.name} at {url} sent more than {self._answer_limit_bytes} bytes"
+                raise ServiceError(words, answer.status)
+        return bytes(body)

@@ -175,7 +175,13 @@ class HttpServer:
     async def start(self) -> None:
         """Begin to accept."""
         await self._runner.setup()
-        await web.SockSite(self._runner, self._sock, backlog=1024).start()
+        try:
+            await web.SockSite(self._runner, self._sock, backlog=1024).start()
+        except OSError as error:  # another process bound the same port and began to listen first
+            await self._runner.cleanup()
+            host, port = self._sock.getsockname()[:2]
+            self._sock.close()
+            raise AddressError(f"cannot listen on {host}:{port}: {_address_words(error)}") from error
 
     async def stop(self) -> None:
         """Stop accepting, wait for requests in flight up to the limit, close."""

@@ -1,7 +1,7 @@
 """The life of a process: start, ready, drain, stop. In call order.
 
 SIGTERM and SIGINT drain: the service stops taking work, finishes what is in flight up to a limit, and
-stops. A second signal stops at once.
+stops. A second signal stops at once, whatever is in flight. A signal while starting gives the start up.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ import uvloop
 from control.kit.clock import Clock
 from control.kit.errors import Exit, UserError
 from control.kit.logs import get_logger
+
+STOP_AT_ONCE_LIMIT_S = 2.0
+"""After a second signal, how long a service may take to close what it has open."""
 
 
 class Service(Protocol):
@@ -50,18 +53,21 @@ async def _live(service: Service, drain_limit_s: float) -> Exit:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
     try:
-        await service.start()
-        log.info("ready")
-        await stopping.wait()
-        log.info("draining", limit_s=drain_limit_s)
-        await _first(service.drain(), at_once.wait(), timeout_s=drain_limit_s)
+        await _first(service.start(), stopping.wait())
+        if not stopping.is_set():
+            log.info("ready")
+            await stopping.wait()
+            log.info("draining", limit_s=drain_limit_s)
+            if not await _first(service.drain(), at_once.wait(), timeout_s=drain_limit_s):
+                log.warning("drain_limit_reached", limit_s=drain_limit_s)
     finally:
-        await service.stop()
+        await _first(service.stop(), _soon_after(at_once), timeout_s=drain_limit_s)
     log.info("stopped")
     return Exit.OK
 
 
-async def _first(*work: Awaitable[object], timeout_s: float) -> None:
+async def _first(*work: Awaitable[object], timeout_s: float | None = None) -> bool:
+    """Await the first of `work` to end and cancel the rest. False when none ended in time."""
     tasks = [asyncio.ensure_future(each) for each in work]
     done, pending = await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
@@ -69,6 +75,12 @@ async def _first(*work: Awaitable[object], timeout_s: float) -> None:
     await asyncio.gather(*pending, return_exceptions=True)
     for task in done:
         task.result()
+    return bool(done)
+
+
+async def _soon_after(event: asyncio.Event) -> None:
+    await event.wait()
+    await asyncio.sleep(STOP_AT_ONCE_LIMIT_S)
 
 
 class Periodic:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 
-_SHAPE = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*$")
+_SHAPE = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*\Z")
 
 _BYTES = {"": 1, "b": 1}
 _BYTES |= {f"{letter}ib": 1024 ** (power + 1) for power, letter in enumerate("kmgtp")}
@@ -52,6 +53,8 @@ class BitsPerSecond(int):
 
 def _scaled(value: object, units: dict[str, int] | dict[str, float], wanted: str) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if not math.isfinite(value):
+            raise ValueError(f"{value} is not {wanted}")
         if value < 0:
             raise ValueError(f"{value} is negative; give {wanted}")
         return value
@@ -62,7 +65,10 @@ def _scaled(value: object, units: dict[str, int] | dict[str, float], wanted: str
     factor = units.get(unit.lower())
     if factor is None:
         raise ValueError(f"{value!r} has the unknown unit {unit!r}; give {wanted}")
-    return float(number) * factor
+    scaled = float(number) * factor
+    if not math.isfinite(scaled):
+        raise ValueError(f"{value!r} is too large; give {wanted}")
+    return scaled
 
 
 def human_bytes(count: float) -> str:

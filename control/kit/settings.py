@@ -62,14 +62,17 @@ def parse(text: str, table: type[T], *, name: str = "<text>") -> T:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
+        repeated = list(_repeated_keys(root))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{name}:{line}: not YAML: {error.problem}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{name}: not YAML: {error}") from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or number that is none, such as 2026-13-01
+        raise ConfigError(f"{name}: not YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{name}: nested too deeply") from error
     if data is None:
         data = {}
-    for key, line in _repeated_keys(root):
+    for key, line in repeated:
         raise ConfigError(f"{name}:{line}: {key}: given twice")
     try:
         return msgspec.convert(data, table, dec_hook=_quantity)

@@ -1,0 +1,27 @@
+"""A child that must not outlive its parent."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(number: signal.Signals = signal.SIGTERM, *, parent: int | None = None) -> None:
+    """Ask the kernel to send this process `number` when its parent dies (prctl(2), PR_SET_PDEATHSIG).
+
+    `parent` is the parent's process id where the child was told it: if that one died before the call, this
+    process exits at once. (A parent with id 1 is no sign of that: in a container our supervisor is process 1.)
+    Linux only; elsewhere nothing happens. To be called early in the child, from its main thread.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    present = os.getppid()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if os.getppid() != (present if parent is None else parent):
+        sys.exit(0)

@@ -1,0 +1,67 @@
+"""What a worker counts: plain integers on the hot path, sent to the keeper every second.
+
+Nothing here knows the keeper or Prometheus; the names are those of the appliance's metric table.
+"""
+
+from __future__ import annotations
+
+from oca.front.table import Entry
+from oca.link.messages import ServedRow
+
+
+class Counters:
+    """Totals since the worker started, and the entries served since the last report."""
+
+    __slots__ = tuple(
+        "aborted accepted bad_requests by_status hits misses refused requests sent_bytes timeouts touched".split()
+    )
+
+    def __init__(self) -> None:
+        self.accepted = 0
+        self.refused = 0
+        self.requests = 0
+        self.hits = 0
+        self.misses = 0
+        self.sent_bytes = 0
+        self.aborted = 0
+        self.timeouts = 0
+        self.bad_requests = 0
+        self.by_status: dict[int, int] = {200: 0, 206: 0}
+        self.touched: list[Entry] = []
+
+    def count_status(self, status: int) -> None:
+        """One more response with `status`."""
+        self.by_status[status] = self.by_status.get(status, 0) + 1
+
+    def totals(self) -> dict[str, float]:
+        """Every total by metric name; responses by status as `oca_front_responses_total:404`."""
+        totals: dict[str, float] = {
+            "oca_front_connections_accepted_total": self.accepted,
+            "oca_front_connections_refused_total": self.refused,
+            "oca_front_requests_total": self.requests,
+            "oca_front_hits_total": self.hits,
+            "oca_front_misses_total": self.misses,
+            "oca_front_sent_bytes_total": self.sent_bytes,
+            "oca_front_aborted_total": self.aborted,
+            "oca_front_timeouts_total": self.timeouts,
+            "oca_front_bad_requests_total": self.bad_requests,
+        }
+        for status, count in self.by_status.items():
+            totals[f"oca_front_responses_total:{status}"] = count
+        return totals
+
+    def take_rows(self) -> tuple[ServedRow, ...]:
+        """What was served per rendition since the last call."""
+        renditions: dict[tuple[str, str], tuple[list[int], dict[str, int]]] = {}
+        for entry in self.touched:
+            title, rendition, name = entry.key.split("/")
+            sums, objects = renditions.setdefault((title, rendition), ([0, 0], {}))
+            sums[0] += entry.requests
+            sums[1] += entry.sent_bytes
+            objects[name] = objects.get(name, 0) + entry.requests
+            entry.requests = entry.sent_bytes = 0
+        self.touched = []
+        return tuple(
+            ServedRow(title, rendition, sums[0], sums[1], objects)
+            for (title, rendition), (sums, objects) in renditions.items()
+        )

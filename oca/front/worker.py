@@ -1,0 +1,217 @@
+"""A front worker: who gets which instance, accepting, timeouts, drain. In call order."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from control.kit.clock import Clock
+from control.kit.logs import get_logger
+from oca.front import reply
+from oca.front.connection import Connection
+from oca.front.counters import Counters
+from oca.front.loop import Deadlines, Loop
+from oca.front.misses import Misses
+from oca.front.reply import Seconds
+from oca.front.request import Request
+from oca.front.routes import route
+from oca.front.table import Entry, Table
+from oca.link import messages as link
+
+ACCEPTS_PER_ROUND = 64
+ACCEPT_EVENTS = 1  # EPOLLIN, level-triggered: what one round leaves is told again
+REPORT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what clients can make grow. Times in seconds, sizes in bytes."""
+
+    connections: int = 20_000
+    header_bytes: int = 16_384
+    header_fields: int = 64
+    header_timeout_s: float = 10.0
+    idle_timeout_s: float = 60.0
+    send_timeout_s: float = 30.0
+    min_send_bytes_per_s: int = 1_000
+    send_quantum_bytes: int = 1_048_576
+    open_files: int = 8_192
+    waiting: int = 10_000
+    miss_timeout_s: float = 30.0
+    drain_idle_s: float = 2.0
+
+
+class Worker:
+    """One process of the front. Everything that connections share."""
+
+    def __init__(
+        self,
+        *,
+        appliance: str,
+        index: int,
+        listener: socket.socket,
+        disks: tuple[str, ...],
+        keeper_socket: str,
+        limits: Limits,
+        clock: Clock,
+    ) -> None:
+        self.appliance = appliance
+        self.limits = limits
+        self.loop = Loop(clock.monotonic)
+        self.seconds = Seconds(clock.now())
+        self.counters = Counters()
+        self.draining = False
+        self.table = Table(disks, limits.open_files, self._prepare)
+        self.misses = Misses(
+            self.loop, self.table, keeper_socket, worker=index, prepare=self._prepare, waiting_limit=limits.waiting
+        )
+        self._clock = clock
+        self._listener: socket.socket | None = listener
+        self._connections: set[Connection] = set()
+        shortest = min(limits.header_timeout_s, limits.idle_timeout_s, limits.send_timeout_s, limits.miss_timeout_s)
+        self._deadlines = Deadlines(self.loop.now, min(max(shortest / 2, 0.05), 5.0))
+        self._next_report = self.loop.now + REPORT_S
+        self._drained: Callable[[], None] | None = None
+        self._drain_idle_at = 0.0
+        self._log = get_logger(worker=index)
+
+    def __repr__(self) -> str:
+        return f"<Worker of {self.appliance}: {len(self._connections)} connections, {self.table!r}>"
+
+    def run(self) -> None:
+        """Serve until drained or stopped."""
+        assert self._listener is not None
+        self.loop.add(self._listener.fileno(), _Accepts(self), ACCEPT_EVENTS)
+        self.loop.every_tick(self._tick)
+        self.misses.tick(self.loop.now)
+        self._log.info("worker_ready")
+        try:
+            self.loop.run()
+        finally:
+            self._close()
+
+    def drain(self) -> None:
+        """Accept no more; finish what is in flight; then `run` returns. Safe to call from a signal handler."""
+        self.loop.post(self._drain)
+
+    def stop(self) -> None:
+        """End `run` at once."""
+        self.loop.post(self.loop.stop)
+
+    # -- for connections ----------------------------------------------------------------------------
+
+    def route(self, connection: Connection, request: Request) -> None:
+        """Start the answer to `request`."""
+        route(self, connection, request)
+        if connection.waiting is not None:
+            connection.deadline = self.loop.now + self.limits.miss_timeout_s
+
+    def head_pending(self, connection: Connection) -> None:
+        """Part of a head has arrived: the rest must come in time."""
+        deadline = self.loop.now + self.limits.header_timeout_s
+        if not connection.head_started:
+            connection.head_started = True
+            connection.deadline = deadline
+
+    def forget(self, connection: Connection, *, aborted: bool) -> None:
+        """`connection` has ended."""
+        self._connections.discard(connection)
+        self.loop.remove(connection.fd)
+        if aborted:
+            self.counters.aborted += 1
+
+    # -- accepting ----------------------------------------------------------------------------------
+
+    def accept(self) -> None:
+        """Take what waits in the listen queue, up to a round's share."""
+        listener = self._listener
+        if listener is None:
+            return
+        for _ in range(ACCEPTS_PER_ROUND):
+            try:
+                sock, _ = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                # Out of descriptors, or the client is gone already. The queue is told again next round.
+                self.counters.refused += 1
+                self._log.warning("accept_failed", error=error.strerror)
+                return
+            self._admit(sock)
+
+    def _admit(self, sock: socket.socket) -> None:
+        if len(self._connections) >= self.limits.connections:
+            self.counters.refused += 1
+            sock.close()
+            return
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.counters.accepted += 1
+        connection = Connection(self, sock, self.loop.now + self.limits.header_timeout_s)
+        self._connections.add(connection)
+        self._deadlines.file(connection)
+        self.loop.add(connection.fd, connection)
+
+    # -- every tick ---------------------------------------------------------------------------------
+
+    def _prepare(self, entry: Entry) -> None:
+        reply.prepare(entry, self.appliance)
+
+    def _tick(self, now: float) -> None:
+        self.seconds.tick(self._clock.now())
+        self.misses.tick(now)
+        for late in self._deadlines.expired(now):
+            assert isinstance(late, Connection)
+            late.expire()
+        if now >= self._next_report:
+            self._next_report = now + REPORT_S
+            self._report()
+        if self.draining:
+            self._finish_drain(now)
+
+    def _report(self) -> None:
+        if self.misses.linked:
+            rows = self.counters.take_rows()
+            self.misses.report(link.Served(len(self._connections), self.counters.totals(), rows))
+
+    # -- the end ------------------------------------------------------------------------------------
+
+    def _drain(self) -> None:
+        if self.draining:
+            return
+        self.draining = True
+        self._drain_idle_at = self.loop.now + self.limits.drain_idle_s
+        self.accept()
+        if self._listener is not None:
+            self.loop.remove(self._listener.fileno())
+            self._listener.close()
+            self._listener = None
+        self._log.info("worker_draining", connections=len(self._connections))
+
+    def _finish_drain(self, now: float) -> None:
+        if now >= self._drain_idle_at:
+            for connection in [each for each in self._connections if each.idle]:
+                connection.close(aborted=False)
+        if not self._connections:
+            self.loop.stop()
+
+    def _close(self) -> None:
+        self._report()
+        for connection in list(self._connections):
+            connection.close(aborted=connection.sending)
+        if self._listener is not None:
+            self._listener.close()
+        self.misses.close()
+        self.loop.close()
+        self._log.info("worker_stopped")
+
+
+class _Accepts:
+    """The listening socket's events."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def on_events(self, events: int) -> None:
+        self._worker.accept()
