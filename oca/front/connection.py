@@ -325,7 +325,7 @@ class Connection:
                 self.offset = offset
                 entry.sent_bytes += sent_now
                 self._worker.counters.sent_bytes += sent_now
-        if offset < self.end and offset == entry.available:
+        if offset < self.end and offset >= entry.available:
             self._worker.misses.wait_for_more(entry, self)
             self.writable = True
             return 0 if self.closed else budget + 1
@@ -344,7 +344,7 @@ class Connection:
         worker, limits = self._worker, self._worker.limits
         if self.sending and self.entry is not None:
             enough = limits.min_send_bytes_per_s * limits.send_timeout_s
-            if self.offset - self.sent_mark >= enough or self.offset == self.entry.available:
+            if self.offset - self.sent_mark >= enough or self.offset >= self.entry.available:
                 self.sent_mark = self.offset
                 self.deadline = worker.loop.now + limits.send_timeout_s
                 return

@@ -135,8 +135,8 @@ class Table:
         return self._kept(path, entry)
 
     def forget(self, prefix: str) -> list[Entry]:
-        """Drop the entry with this key, or all whose key starts with `prefix` when it ends in `/`."""
-        if prefix.endswith("/"):
+        """Drop the entry with this key; all below `prefix` when it ends in `/`; everything when it is empty."""
+        if not prefix or prefix.endswith("/"):
             start = (PREFIX + prefix).encode()
             paths = [path for path in self._entries if path.startswith(start)]
         else:
