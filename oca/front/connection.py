@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 from oca.front import reply
@@ -53,8 +54,8 @@ class Connection:
         self.pending = b""
         self.head_started = False
         self.waiting: Request | None = None
-        self.repeat = b""
-        self.repeat_range: tuple[int, int | None] | None = None
+        self.repeat: bytes | None = None
+        self.repeat_range: tuple[int, int] | None = None
         self.sending = False
         self.keep_alive = True
         self.head = b""
@@ -79,10 +80,12 @@ class Connection:
         if events & BROKEN:
             self.close(aborted=self.sending or self.waiting is not None)
             return
-        if events & READABLE:
-            self.readable = True
         if events & WRITABLE:
             self.writable = True
+        if events & READABLE:
+            self.readable = True
+            if self.repeat is not None and not self.sending and not self.pending and self._hit():
+                return
         self.run()
 
     def run(self) -> None:
@@ -111,18 +114,71 @@ class Connection:
             data = self._receive()
             if not data:
                 return False
-        worker = self._worker
-        # The repeated request: same head as one already checked, another (or the same) path.
-        cut = data.find(b" HTTP/1.1\r\n")
-        if cut > 4 and data[cut + 11 :] == self.repeat and data.startswith(b"GET "):
-            path = data[4:cut]
-            mark = path.find(b"?")
-            if mark < 0 or _VISIBLE.fullmatch(path):
-                entry = worker.table.get(path if mark < 0 else path[:mark])
-                if entry is not None and entry.available == entry.size and self._repeat(entry):
-                    self.pending = b""
-                    return True
         return self._next_head(data)
+
+    def _hit(self) -> bool:
+        """Answer a repeated request of a stored object at once: True when nothing is left to do.
+
+        A repeated request is one whose head, but for the path, is byte for byte one that was checked in
+        full on this connection. Anything unusual is left to `run`, with the bytes read in `pending`.
+        """
+        data = self._receive()
+        worker = self._worker
+        cut = data.find(b" HTTP/1.1\r\n")
+        if data[cut + 11 :] != self.repeat or not data.startswith(b"GET /") or worker.draining:
+            self.pending = data
+            return self.closed
+        path = data[4:cut]
+        mark = path.find(b"?")
+        if mark >= 0 and _VISIBLE.fullmatch(path):
+            path = path[:mark]
+        entry = worker.table.get(path)
+        if entry is None or entry.available != entry.size:
+            self.pending = data
+            return False
+        if self.repeat_range is None:
+            head, first, end = reply.whole(entry, worker.seconds), 0, entry.size
+            status = 200
+        else:
+            first, end = self.repeat_range
+            end = min(end, entry.size)
+            head = reply.part(entry, worker.seconds, first, end) if first < end else b""
+            status = 206
+        if first >= end:
+            self.pending = data
+            return False
+        entry.used = True
+        worker.counters.by_status[status] += 1
+        return self._send_hit(entry, head, first, end)
+
+    def _send_hit(self, entry: Entry, head: bytes, first: int, end: int) -> bool:
+        """Send a whole answer in two calls where the socket takes it; else leave the rest to `run`."""
+        if not entry.requests:
+            self._worker.counters.touched.append(entry)
+        entry.requests += 1
+        quantum = self._worker.limits.send_quantum_bytes
+        try:
+            went = self.sock.send(head, socket.MSG_MORE)
+            head = head[went:]
+            if not head:
+                count = end - first
+                sent = os.sendfile(self.fd, entry.fd, first, count if count < quantum else quantum)
+                entry.sent_bytes += sent
+                if sent == count:
+                    self.deadline = self._worker.loop.now + self._worker.limits.idle_timeout_s
+                    return not self.readable
+                first += sent
+        except BlockingIOError:
+            self.writable = False
+        except OSError:
+            self.close(aborted=True)
+            return True
+        self.head, self.entry, self.offset, self.end = head, entry, first, end
+        self.pieces, self.tail = [], b""
+        self.sending = True
+        self.sent_mark = first
+        self.deadline = self._worker.loop.now + self._worker.limits.send_timeout_s
+        return False
 
     def _receive(self) -> bytes:
         try:
@@ -138,26 +194,6 @@ class Connection:
         elif len(data) < RECEIVE_BYTES:
             self.readable = False
         return data
-
-    def _repeat(self, entry: Entry) -> bool:
-        worker = self._worker
-        asked = self.repeat_range
-        if asked is None:
-            if not entry.size:
-                return False
-            self.head, self.offset, self.end = reply.whole(entry, worker.seconds), 0, entry.size
-            worker.counters.by_status[200] += 1
-        else:
-            first, last = asked
-            end = entry.size if last is None or last >= entry.size else last + 1
-            if first >= end:
-                return False
-            self.head, self.offset, self.end = reply.part(entry, worker.seconds, first, end), first, end
-            worker.counters.by_status[206] += 1
-        entry.used = True
-        worker.counters.hits += 1
-        self._begin(entry)
-        return True
 
     def _next_head(self, data: bytes) -> bool:
         """Find a whole head in what has arrived, reading on as long as there is something to read."""
@@ -195,7 +231,7 @@ class Connection:
             return
         # A body is never read: the answer is the last on this connection, so it cannot be mistaken for a request.
         self.keep_alive = request.keep_alive and request.body_length == 0 and not worker.draining
-        self.repeat = b""
+        self.repeat = None
         if self.keep_alive and request.method == b"GET" and not _SIMPLE_UNLESS & request.headers.keys():
             self._remember(head, request)
         worker.route(self, request)
@@ -208,18 +244,19 @@ class Connection:
         if not line.endswith(b" HTTP/1.1") or (asked is not None and match is None):
             return
         if match is not None:
-            first, last = int(match.group(1)), int(match.group(2)) if match.group(2) else None
-            if last is not None and last < first:
+            first, end = int(match.group(1)), int(match.group(2)) + 1 if match.group(2) else sys.maxsize
+            if end <= first:
                 return
-            self.repeat_range = (first, last)
+            self.repeat_range = (first, end)
         else:
             self.repeat_range = None
         self.repeat = rest
 
     # -- answering ----------------------------------------------------------------------------------
 
-    def serve(self, request: Request, entry: Entry) -> None:
-        """Answer `request` from `entry`, which may still be arriving."""
+    def serve(self, request: Request, entry: Entry, *, fetched: bool = False) -> None:
+        """Answer `request` from `entry`, which may still be arriving. `fetched`: the request waited for it."""
+        self._worker.counters.fetched += fetched
         self._answer(request, answer(request, entry, self._worker.seconds), entry)
 
     def _answer(self, request: Request, result: Answer, entry: Entry) -> None:
@@ -262,7 +299,6 @@ class Connection:
 
     def _begin(self, entry: Entry | None) -> None:
         worker = self._worker
-        worker.counters.requests += 1
         self.entry = entry
         self.sending = True
         self.head_started = False
@@ -308,7 +344,7 @@ class Connection:
         return self._send(budget)
 
     def _send_file(self, entry: Entry, budget: int) -> int:
-        fd, source, offset, end = self.fd, entry.file.fd, self.offset, self.end
+        fd, source, offset, end = self.fd, entry.fd, self.offset, self.end
         end = min(end, entry.available)
         try:
             while offset < end and budget > 0:
@@ -324,7 +360,6 @@ class Connection:
             if sent_now:
                 self.offset = offset
                 entry.sent_bytes += sent_now
-                self._worker.counters.sent_bytes += sent_now
         if offset < self.end and offset >= entry.available:
             self._worker.misses.wait_for_more(entry, self)
             self.writable = True

@@ -13,15 +13,15 @@ class Counters:
     """Totals since the worker started, and the entries served since the last report."""
 
     __slots__ = tuple(
-        "aborted accepted bad_requests by_status hits misses refused requests sent_bytes timeouts touched".split()
+        "aborted accepted bad_requests by_status fetched misses refused sent_bytes served timeouts touched".split()
     )
 
     def __init__(self) -> None:
         self.accepted = 0
         self.refused = 0
-        self.requests = 0
-        self.hits = 0
         self.misses = 0
+        self.fetched = 0
+        self.served = 0
         self.sent_bytes = 0
         self.aborted = 0
         self.timeouts = 0
@@ -38,8 +38,8 @@ class Counters:
         totals: dict[str, float] = {
             "oca_front_connections_accepted_total": self.accepted,
             "oca_front_connections_refused_total": self.refused,
-            "oca_front_requests_total": self.requests,
-            "oca_front_hits_total": self.hits,
+            "oca_front_requests_total": sum(self.by_status.values()),
+            "oca_front_hits_total": self.served - self.fetched,
             "oca_front_misses_total": self.misses,
             "oca_front_sent_bytes_total": self.sent_bytes,
             "oca_front_aborted_total": self.aborted,
@@ -58,6 +58,8 @@ class Counters:
             sums, objects = renditions.setdefault((title, rendition), ([0, 0], {}))
             sums[0] += entry.requests
             sums[1] += entry.sent_bytes
+            self.served += entry.requests
+            self.sent_bytes += entry.sent_bytes
             objects[name] = objects.get(name, 0) + entry.requests
             entry.requests = entry.sent_bytes = 0
         self.touched = []

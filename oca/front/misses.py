@@ -220,7 +220,7 @@ class Misses:
 
     def _serve_waiters(self, key: str, entry: Entry) -> None:
         for connection, request in self._take_waiters(key):
-            connection.serve(request, entry)
+            connection.serve(request, entry, fetched=True)
             connection.run()
 
     def _grown(self, key: str, available: int) -> None:

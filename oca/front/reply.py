@@ -83,32 +83,43 @@ def prepare(entry: Entry, appliance: str) -> None:
         b"Accept-Ranges: bytes\r\n"
         b"Cache-Status: " + appliance.encode() + status + b"\r\n" + CORS
     )
-    entry.full_at = -1
+    entry.partial = b"HTTP/1.1 206 Partial Content\r\n" + entry.common
+    entry.rendered_at = -1
 
 
-def moment(entry: Entry, seconds: Seconds) -> bytes:
-    """The Date and Age lines (RFC 9111, 5.1: Age is required of a cache)."""
-    return seconds.date_line + b"Age: %d\r\n" % max(seconds.unix - entry.stored_at, 0)
+def render(entry: Entry, seconds: Seconds) -> None:
+    """Render what holds for this second: Date and Age (RFC 9111, 5.1: a cache must send it), the head of a 200."""
+    entry.rendered_at = seconds.unix
+    entry.moment = seconds.date_line + b"Age: %d\r\n\r\n" % max(seconds.unix - entry.stored_at, 0)
+    entry.full = b"HTTP/1.1 200 OK\r\n" + entry.common + b"Content-Length: %d\r\n" % entry.size + entry.moment
 
 
 def whole(entry: Entry, seconds: Seconds) -> bytes:
     """The head of a 200 with all of `entry`, on a connection that stays open."""
-    if entry.full_at != seconds.unix:
-        entry.full_at = seconds.unix
-        length = b"Content-Length: %d\r\n" % entry.size
-        entry.full = b"HTTP/1.1 200 OK\r\n" + entry.common + length + moment(entry, seconds) + b"\r\n"
+    if entry.rendered_at != seconds.unix:
+        render(entry, seconds)
     return entry.full
 
 
 def part(entry: Entry, seconds: Seconds, first: int, end: int) -> bytes:
     """The head of a 206 with bytes [first, end), on a connection that stays open."""
-    return (
-        b"HTTP/1.1 206 Partial Content\r\n"
-        + entry.common
-        + b"Content-Range: bytes %d-%d/%d\r\nContent-Length: %d\r\n" % (first, end - 1, entry.size, end - first)
-        + moment(entry, seconds)
-        + b"\r\n"
+    if entry.rendered_at != seconds.unix:
+        render(entry, seconds)
+    return b"%bContent-Range: bytes %d-%d/%d\r\nContent-Length: %d\r\n%b" % (
+        entry.partial,
+        first,
+        end - 1,
+        entry.size,
+        end - first,
+        entry.moment,
     )
+
+
+def moment(entry: Entry, seconds: Seconds) -> bytes:
+    """The Date and Age lines and the empty line that ends a head."""
+    if entry.rendered_at != seconds.unix:
+        render(entry, seconds)
+    return entry.moment
 
 
 def parts(entry: Entry, seconds: Seconds, ranges: list[Range]) -> tuple[bytes, list[bytes], bytes]:
@@ -128,7 +139,6 @@ def parts(entry: Entry, seconds: Seconds, ranges: list[Range]) -> tuple[bytes, l
         + common
         + b"Content-Length: %d\r\n" % length
         + moment(entry, seconds)
-        + b"\r\n"
     )
     return head, before, closing
 
@@ -136,7 +146,7 @@ def parts(entry: Entry, seconds: Seconds, ranges: list[Range]) -> tuple[bytes, l
 def not_modified(entry: Entry, seconds: Seconds) -> bytes:
     """A 304 with the fields that a 200 would have had (RFC 9110, 15.4.5)."""
     _, _, common = entry.common.partition(b"\r\n")
-    return b"HTTP/1.1 304 Not Modified\r\n" + common + moment(entry, seconds) + b"\r\n"
+    return b"HTTP/1.1 304 Not Modified\r\n" + common + moment(entry, seconds)
 
 
 def problem(

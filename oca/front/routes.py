@@ -48,7 +48,6 @@ def _segment(worker: Worker, connection: Connection, request: Request) -> None:
         return
     entry = worker.table.look_up(request.path, key)
     if entry is not None:
-        worker.counters.hits += 1
         connection.serve(request, entry)
         return
     worker.counters.misses += 1

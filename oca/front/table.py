@@ -29,8 +29,9 @@ class OpenFile:
 class Entry:
     """One object, open: stored, or still arriving (then `available` < `size`).
 
-    `requests` and `sent_bytes` are those not yet reported to the keeper. `common` is the part of its
-    response heads that never changes; `full` is the head of a whole 200, rendered for second `full_at`.
+    `requests` and `sent_bytes` are those not yet reported to the keeper. `common` is what its response
+    heads share and `partial` how those of a 206 begin; `moment` (Date and Age) and `full` (the head of a
+    whole 200) are rendered for second `rendered_at`.
     """
 
     __slots__ = (
@@ -38,10 +39,13 @@ class Entry:
         "common",
         "etag",
         "failed",
+        "fd",
         "file",
         "full",
-        "full_at",
         "key",
+        "moment",
+        "partial",
+        "rendered_at",
         "requests",
         "sent_bytes",
         "size",
@@ -53,13 +57,16 @@ class Entry:
         _, rendition, name = key.split("/")
         self.key = key
         self.file = file
+        self.fd = file.fd
         self.size = size
         self.available = available
         self.stored_at = stored_at
         self.etag = f'"{rendition}/{name}"'.encode()
         self.common = b""
+        self.partial = b""
         self.full = b""
-        self.full_at = -1
+        self.moment = b""
+        self.rendered_at = -1
         self.failed = False
         self.requests = 0
         self.sent_bytes = 0

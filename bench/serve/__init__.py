@@ -1,0 +1,1 @@
+"""The load bench of the segment server: peers, load, CPU per request, reports."""
