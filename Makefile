@@ -4,32 +4,31 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format clean
+.PHONY: demo test check format environment environment-dev clean
 
-demo: $(VENV)/.ready
+demo: environment
 	$(BIN)/oca demo
 
-test: $(VENV)/.ready-dev
+test: environment-dev
 	sh configs/setup/system-packages.sh
 	$(BIN)/pytest
 
-check: $(VENV)/.ready-dev
+check: environment-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(VENV)/.ready-dev
+format: environment-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-$(VENV)/.ready: pyproject.toml configs/constraints.txt configs/setup/environment.sh
+# Both return at once when nothing has changed.
+environment:
 	PYTHON="$(PYTHON)" sh configs/setup/environment.sh $(VENV) .
-	touch $@
 
-$(VENV)/.ready-dev: $(VENV)/.ready
+environment-dev:
 	PYTHON="$(PYTHON)" sh configs/setup/environment.sh $(VENV) .[dev]
-	touch $@
 
 clean:
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
