@@ -5,6 +5,7 @@ The listening socket is inherited, so that a worker that dies loses no connectio
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import sys
@@ -14,6 +15,7 @@ from control.kit import logs
 from control.kit.clock import SystemClock
 from control.kit.orphan import die_with_parent
 from oca.config import ApplianceSettings, load
+from oca.front.access_log import AccessLog
 from oca.front.worker import Limits, Worker
 
 
@@ -23,6 +25,7 @@ def main(arguments: list[str]) -> None:
     die_with_parent()
     settings = load(Path(config))
     logs.configure(process=f"{settings.appliance}/front-{index}", level=settings.log_level)
+    clock = SystemClock()
     worker = Worker(
         appliance=settings.appliance,
         index=int(index),
@@ -30,7 +33,8 @@ def main(arguments: list[str]) -> None:
         disks=tuple(str(disk.path) for disk in settings.disks),
         keeper_socket=str(settings.keeper_socket),
         limits=limits_of(settings),
-        clock=SystemClock(),
+        clock=clock,
+        access_log=access_log_of(settings, int(index), clock),
     )
     signal.signal(signal.SIGTERM, lambda *_: worker.drain())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the supervisor's to pass on
@@ -49,6 +53,17 @@ def limits_of(settings: ApplianceSettings) -> Limits:
         send_quantum_bytes=int(front.send_quantum),
         open_files=front.max_open_files,
     )
+
+
+def access_log_of(settings: ApplianceSettings, index: int, clock: SystemClock) -> AccessLog | None:
+    """The worker's access log, None when none is configured. Its directory may come later: lines are counted."""
+    log = settings.access_log
+    if log is None:
+        return None
+    with contextlib.suppress(OSError):
+        log.directory.mkdir(parents=True, exist_ok=True)
+    path = log.directory / f"access-{index}.jsonl"
+    return AccessLog(path, now=clock.now, rotate_bytes=int(log.rotate), keep=log.keep, sample=log.sample)
 
 
 if __name__ == "__main__":

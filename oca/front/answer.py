@@ -10,6 +10,9 @@ from oca.front.reply import Seconds
 from oca.front.request import Request
 from oca.front.table import Entry
 
+Piece = tuple[bytes, int, int]
+"""Bytes that lead, then [first, end) of the file."""
+
 
 @dataclass(slots=True)
 class Answer:
@@ -17,7 +20,7 @@ class Answer:
 
     status: int
     head: bytes
-    pieces: list[tuple[bytes, int, int]]
+    pieces: list[Piece]
     tail: bytes = b""
 
 

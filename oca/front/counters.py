@@ -61,6 +61,7 @@ class Counters:
             self.served += entry.requests
             self.sent_bytes += entry.sent_bytes
             objects[name] = objects.get(name, 0) + entry.requests
+            entry.served += entry.requests
             entry.requests = entry.sent_bytes = 0
         self.touched = []
         return tuple(

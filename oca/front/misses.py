@@ -246,7 +246,7 @@ class Misses:
     def _unpark(self, key: str) -> None:
         for connection in self._parked.pop(key, ()):
             if not connection.closed:
-                connection.run()
+                connection.unpark()
 
     def _refused(self, message: link.Refused) -> None:
         extra = b"Retry-After: 1\r\n" if message.status == 503 else b""

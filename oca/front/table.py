@@ -31,7 +31,8 @@ class Entry:
 
     `requests` and `sent_bytes` are those not yet reported to the keeper. `common` is what its response
     heads share and `partial` how those of a 206 begin; `moment` (Date and Age) and `full` (the head of a
-    whole 200) are rendered for second `rendered_at`.
+    whole 200) are rendered for second `rendered_at`. `served` counts requests since the file was opened,
+    up to the last report. Until `warm_until` (monotonic) its bytes are believed to be in memory.
     """
 
     __slots__ = (
@@ -48,9 +49,11 @@ class Entry:
         "rendered_at",
         "requests",
         "sent_bytes",
+        "served",
         "size",
         "stored_at",
         "used",
+        "warm_until",
     )
 
     def __init__(self, key: str, file: OpenFile, *, size: int, available: int, stored_at: int) -> None:
@@ -70,6 +73,8 @@ class Entry:
         self.failed = False
         self.requests = 0
         self.sent_bytes = 0
+        self.served = 0
+        self.warm_until = 0.0
         self.used = True
 
     def __repr__(self) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from control.kit.clock import Clock
 from control.kit.logs import get_logger
 from oca.front import reply
+from oca.front.access_log import AccessLog
 from oca.front.connection import Connection
 from oca.front.counters import Counters
 from oca.front.loop import Deadlines, Loop
@@ -16,7 +17,8 @@ from oca.front.misses import Misses
 from oca.front.reply import Seconds
 from oca.front.request import Request
 from oca.front.routes import route
-from oca.front.table import Entry, Table
+from oca.front.table import PREFIX, Entry, Table
+from oca.front.warming import Warming
 from oca.link import messages as link
 
 ACCEPTS_PER_ROUND = 64
@@ -40,6 +42,7 @@ class Limits:
     waiting: int = 10_000
     miss_timeout_s: float = 30.0
     drain_idle_s: float = 2.0
+    warm_threads: int = 4
 
 
 class Worker:
@@ -55,6 +58,7 @@ class Worker:
         keeper_socket: str,
         limits: Limits,
         clock: Clock,
+        access_log: AccessLog | None = None,
     ) -> None:
         self.appliance = appliance
         self.limits = limits
@@ -66,6 +70,9 @@ class Worker:
         self.misses = Misses(
             self.loop, self.table, keeper_socket, worker=index, prepare=self._prepare, waiting_limit=limits.waiting
         )
+        self.access_log = access_log
+        self.warming = Warming(self.loop, threads=limits.warm_threads, find=self._find)
+        self.is_warm = self.warming.is_warm
         self._clock = clock
         self._listener: socket.socket | None = listener
         self._connections: set[Connection] = set()
@@ -130,7 +137,7 @@ class Worker:
             return
         for _ in range(ACCEPTS_PER_ROUND):
             try:
-                sock, _ = listener.accept()
+                sock, address = listener.accept()
             except BlockingIOError:
                 return
             except OSError as error:
@@ -138,9 +145,9 @@ class Worker:
                 self.counters.refused += 1
                 self._log.warning("accept_failed", error=error.strerror)
                 return
-            self._admit(sock)
+            self._admit(sock, str(address[0]))
 
-    def _admit(self, sock: socket.socket) -> None:
+    def _admit(self, sock: socket.socket, peer: str) -> None:
         if len(self._connections) >= self.limits.connections:
             self.counters.refused += 1
             sock.close()
@@ -148,10 +155,13 @@ class Worker:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.counters.accepted += 1
-        connection = Connection(self, sock, self.loop.now + self.limits.header_timeout_s)
+        connection = Connection(self, sock, peer, self.loop.now + self.limits.header_timeout_s)
         self._connections.add(connection)
         self._deadlines.file(connection)
         self.loop.add(connection.fd, connection)
+
+    def _find(self, key: str) -> Entry | None:
+        return self.table.look_up((PREFIX + key).encode(), key)
 
     # -- every tick ---------------------------------------------------------------------------------
 
@@ -161,6 +171,9 @@ class Worker:
     def _tick(self, now: float) -> None:
         self.seconds.tick(self._clock.now())
         self.misses.tick(now)
+        self.warming.tick(now)
+        if self.access_log is not None:
+            self.access_log.tick()
         for late in self._deadlines.expired(now):
             assert isinstance(late, Connection)
             late.expire()
@@ -173,7 +186,10 @@ class Worker:
     def _report(self) -> None:
         if self.misses.linked:
             rows = self.counters.take_rows()
-            self.misses.report(link.Served(len(self._connections), self.counters.totals(), rows))
+            totals = self.counters.totals()
+            totals["oca_front_cold_reads_total"] = self.warming.cold_slices
+            totals["oca_front_log_lines_dropped_total"] = self.access_log.dropped if self.access_log else 0
+            self.misses.report(link.Served(len(self._connections), totals, rows))
 
     # -- the end ------------------------------------------------------------------------------------
 
@@ -199,10 +215,13 @@ class Worker:
     def _close(self) -> None:
         self._report()
         for connection in list(self._connections):
-            connection.close(aborted=connection.sending)
+            connection.close(aborted=connection.out.active)
         if self._listener is not None:
             self._listener.close()
         self.misses.close()
+        self.warming.close()
+        if self.access_log is not None:
+            self.access_log.close()
         self.loop.close()
         self._log.info("worker_stopped")
 
