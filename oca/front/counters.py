@@ -13,7 +13,8 @@ class Counters:
     """Totals since the worker started, and the entries served since the last report."""
 
     __slots__ = tuple(
-        "aborted accepted bad_requests by_status fetched misses refused sent_bytes served timeouts touched".split()
+        "aborted accepted bad_requests by_status fetched handshakes handshakes_failed kernel_tls misses refused "
+        "resumed sent_bytes served timeouts touched".split()
     )
 
     def __init__(self) -> None:
@@ -23,6 +24,10 @@ class Counters:
         self.fetched = 0
         self.served = 0
         self.sent_bytes = 0
+        self.handshakes = 0
+        self.handshakes_failed = 0
+        self.resumed = 0
+        self.kernel_tls = 0
         self.aborted = 0
         self.timeouts = 0
         self.bad_requests = 0
@@ -42,6 +47,10 @@ class Counters:
             "oca_front_hits_total": self.served - self.fetched,
             "oca_front_misses_total": self.misses,
             "oca_front_sent_bytes_total": self.sent_bytes,
+            "oca_front_tls_handshakes_total": self.handshakes,
+            "oca_front_tls_handshakes_failed_total": self.handshakes_failed,
+            "oca_front_tls_resumed_total": self.resumed,
+            "oca_front_tls_kernel_total": self.kernel_tls,
             "oca_front_aborted_total": self.aborted,
             "oca_front_timeouts_total": self.timeouts,
             "oca_front_bad_requests_total": self.bad_requests,

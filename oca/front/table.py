@@ -44,6 +44,7 @@ class Entry:
         "file",
         "full",
         "key",
+        "mapped",
         "moment",
         "partial",
         "rendered_at",
@@ -71,6 +72,7 @@ class Entry:
         self.moment = b""
         self.rendered_at = -1
         self.failed = False
+        self.mapped: memoryview | None = None
         self.requests = 0
         self.sent_bytes = 0
         self.served = 0

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import socket
 from enum import Enum
+from typing import ClassVar
 
 from oca.front.answer import Piece
 from oca.front.table import Entry
@@ -34,6 +35,9 @@ class Transmission:
     """What is left to send of the present answer."""
 
     __slots__ = ("active", "end", "entry", "fd", "head", "offset", "pieces", "progress", "sock", "tail", "warm_end")
+
+    blocked: ClassVar[tuple[type[OSError], ...]] = (BlockingIOError,)
+    """What the socket raises when it takes no more now."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -92,7 +96,7 @@ class Transmission:
                         return stopped
                 elif not self._next_piece():
                     return Sent.DONE
-        except BlockingIOError:
+        except self.blocked:
             return Sent.FULL
         except OSError:
             return Sent.BROKEN

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from control.kit.clock import Clock
+from control.kit.errors import ConfigError
 from control.kit.logs import get_logger
 from oca.front import reply
 from oca.front.access_log import AccessLog
+from oca.front.certificates import Certificates
 from oca.front.connection import Connection
 from oca.front.counters import Counters
 from oca.front.loop import Deadlines, Loop
@@ -18,6 +20,7 @@ from oca.front.reply import Seconds
 from oca.front.request import Request
 from oca.front.routes import route
 from oca.front.table import PREFIX, Entry, Table
+from oca.front.tls_connection import TlsConnection, wrapped
 from oca.front.warming import Warming
 from oca.link import messages as link
 
@@ -59,6 +62,8 @@ class Worker:
         limits: Limits,
         clock: Clock,
         access_log: AccessLog | None = None,
+        tls_listener: socket.socket | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
         self.appliance = appliance
         self.limits = limits
@@ -74,7 +79,11 @@ class Worker:
         self.warming = Warming(self.loop, threads=limits.warm_threads, find=self._find)
         self.is_warm = self.warming.is_warm
         self._clock = clock
-        self._listener: socket.socket | None = listener
+        self.certificates = certificates
+        self._listeners: list[socket.socket] = [listener]
+        if tls_listener is not None:
+            assert certificates is not None, "a TLS listener without certificates"
+            self._listeners.append(tls_listener)
         self._connections: set[Connection] = set()
         shortest = min(limits.header_timeout_s, limits.idle_timeout_s, limits.send_timeout_s, limits.miss_timeout_s)
         self._deadlines = Deadlines(self.loop.now, min(max(shortest / 2, 0.05), 5.0))
@@ -88,8 +97,8 @@ class Worker:
 
     def run(self) -> None:
         """Serve until drained or stopped."""
-        assert self._listener is not None
-        self.loop.add(self._listener.fileno(), _Accepts(self), ACCEPT_EVENTS)
+        for listener, tls in zip(self._listeners, (False, True), strict=False):
+            self.loop.add(listener.fileno(), _Accepts(self, listener, tls=tls), ACCEPT_EVENTS)
         self.loop.every_tick(self._tick)
         self.misses.tick(self.loop.now)
         self._log.info("worker_ready")
@@ -130,11 +139,8 @@ class Worker:
 
     # -- accepting ----------------------------------------------------------------------------------
 
-    def accept(self) -> None:
+    def accept(self, listener: socket.socket, *, tls: bool) -> None:
         """Take what waits in the listen queue, up to a round's share."""
-        listener = self._listener
-        if listener is None:
-            return
         for _ in range(ACCEPTS_PER_ROUND):
             try:
                 sock, address = listener.accept()
@@ -145,9 +151,9 @@ class Worker:
                 self.counters.refused += 1
                 self._log.warning("accept_failed", error=error.strerror)
                 return
-            self._admit(sock, str(address[0]))
+            self._admit(sock, str(address[0]), tls=tls)
 
-    def _admit(self, sock: socket.socket, peer: str) -> None:
+    def _admit(self, sock: socket.socket, peer: str, *, tls: bool) -> None:
         if len(self._connections) >= self.limits.connections:
             self.counters.refused += 1
             sock.close()
@@ -155,10 +161,29 @@ class Worker:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.counters.accepted += 1
-        connection = Connection(self, sock, peer, self.loop.now + self.limits.header_timeout_s)
+        deadline = self.loop.now + self.limits.header_timeout_s
+        if tls:
+            assert self.certificates is not None, "a TLS listener without certificates"
+            connection: Connection = TlsConnection(self, wrapped(self.certificates.context, sock), peer, deadline)
+        else:
+            connection = Connection(self, sock, peer, deadline)
         self._connections.add(connection)
         self._deadlines.file(connection)
         self.loop.add(connection.fd, connection)
+
+    def reload_certificates(self) -> None:
+        """Read the certificates again; broken ones leave the old in place. Safe in a signal handler."""
+        self.loop.post(self._reload_certificates)
+
+    def _reload_certificates(self) -> None:
+        if self.certificates is None:
+            return
+        try:
+            self.certificates.reload()
+        except ConfigError as error:
+            self._log.error("certificates_kept", error=str(error))
+        else:
+            self._log.info("certificates_reloaded")
 
     def _find(self, key: str) -> Entry | None:
         return self.table.look_up((PREFIX + key).encode(), key)
@@ -198,11 +223,11 @@ class Worker:
             return
         self.draining = True
         self._drain_idle_at = self.loop.now + self.limits.drain_idle_s
-        self.accept()
-        if self._listener is not None:
-            self.loop.remove(self._listener.fileno())
-            self._listener.close()
-            self._listener = None
+        for listener, tls in zip(self._listeners, (False, True), strict=False):
+            self.accept(listener, tls=tls)
+            self.loop.remove(listener.fileno())
+            listener.close()
+        self._listeners = []
         self._log.info("worker_draining", connections=len(self._connections))
 
     def _finish_drain(self, now: float) -> None:
@@ -216,8 +241,8 @@ class Worker:
         self._report()
         for connection in list(self._connections):
             connection.close(aborted=connection.out.active)
-        if self._listener is not None:
-            self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         self.misses.close()
         self.warming.close()
         if self.access_log is not None:
@@ -227,10 +252,12 @@ class Worker:
 
 
 class _Accepts:
-    """The listening socket's events."""
+    """A listening socket's events."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, listener: socket.socket, *, tls: bool) -> None:
         self._worker = worker
+        self._listener = listener
+        self._tls = tls
 
     def on_events(self, events: int) -> None:
-        self._worker.accept()
+        self._worker.accept(self._listener, tls=self._tls)

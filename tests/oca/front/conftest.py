@@ -106,22 +106,29 @@ class Client:
         self.sock.close()
 
 
+def listening():
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(512)
+    listener.setblocking(False)
+    return listener, listener.getsockname()[1]
+
+
 class Rig:
     """One worker over one disk directory."""
 
-    def __init__(self, directory, **limits):
+    def __init__(self, directory, certificates=None, **limits):
         self.disk = directory / "d1"
         self.disk.mkdir()
         self.keeper = KeeperEnd(directory / "k.sock")
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(512)
-        listener.setblocking(False)
-        self.port = listener.getsockname()[1]
+        listener, self.port = listening()
+        tls_listener, self.tls_port = listening() if certificates else (None, 0)
         self.worker = Worker(
             appliance="t1",
             index=0,
             listener=listener,
+            tls_listener=tls_listener,
+            certificates=certificates,
             disks=(str(self.disk),),
             keeper_socket=str(directory / "k.sock"),
             limits=Limits(**limits),
@@ -137,8 +144,8 @@ class Rig:
         path.write_bytes(data)
         return path
 
-    def client(self, **options):
-        client = Client(self.port, **options)
+    def client(self, tls=False, **options):
+        client = Client(self.tls_port if tls else self.port, **options)
         self.clients.append(client)
         return client
 
