@@ -19,6 +19,7 @@ from control.kit.clock import Clock
 from control.kit.errors import Exit, UserError
 from control.kit.http import bound_socket
 from control.kit.logs import get_logger
+from control.kit.orphan import parent_environment
 from oca.config import ApplianceSettings
 
 FIRST_PAUSE_S = 0.2
@@ -104,7 +105,12 @@ class Supervisor:
 
     async def _spawn(self, child: Child) -> None:
         child.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", *child.arguments, pass_fds=child.descriptors, stdin=asyncio.subprocess.DEVNULL
+            sys.executable,
+            "-m",
+            *child.arguments,
+            pass_fds=child.descriptors,
+            stdin=asyncio.subprocess.DEVNULL,
+            env=parent_environment(),
         )
         self._log.info("child_started", child=child.name, pid=child.process.pid)
 

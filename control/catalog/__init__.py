@@ -1,1 +1,1 @@
-"""The titles there are."""
+"""The titles there are: kept from the origin's, checked before they are believed."""

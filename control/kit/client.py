@@ -8,8 +8,10 @@ from types import TracebackType
 from typing import TypeVar
 
 import aiohttp
+import msgspec
 
 from control.kit.errors import UnreachableError
+from control.kit.problem import Problem
 
 T = TypeVar("T")
 
@@ -82,8 +84,7 @@ class ServiceClient:
             async with self._session.request(method, url, params=params, data=body, headers=headers) as answer:
                 data = await self._body(url, answer)
                 if answer.status >= 400:
-                    words = data[:500].decode("utf-8", "replace")
-                    raise ServiceError(f"{self.name} at {url} answered {answer.status}: {words}", answer.status)
+                    raise ServiceError(f"{self.name} at {url} answered {answer.status}: {_words(data)}", answer.status)
                 return data
         except asyncio.TimeoutError as error:
             raise UnreachableError(f"{self.name} at {url} did not answer in {self._timeout.total} s") from error
@@ -98,3 +99,12 @@ class ServiceClient:
                 words = f"{self.name} at {url} sent more than {self._answer_limit_bytes} bytes"
                 raise ServiceError(words, answer.status)
         return bytes(body)
+
+
+def _words(body: bytes) -> str:
+    """What an error's body says: a problem document's own words, or the beginning of anything else."""
+    try:
+        problem = msgspec.json.decode(body, type=Problem)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return body[:500].decode("utf-8", "replace")
+    return f"{problem.title}: {problem.detail}" if problem.detail else problem.title

@@ -27,6 +27,8 @@ from control.kit.errors import StorageError
 T = TypeVar("T")
 Row = tuple[Any, ...]
 Value = None | int | float | str | bytes
+Values = Sequence[Value] | Mapping[str, Value]
+"""For `?` by position, or for `:name` by name."""
 Schema = Mapping[str, Sequence[str]]
 """Part of the process → its statements, oldest first. A part grows by appending; a statement never changes."""
 
@@ -37,6 +39,10 @@ CHECKED_AT_OPEN_BYTES = 64 * 1024 * 1024
 
 _SETTINGS = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON")
 _BUSY_MS = 5000
+
+
+class DamagedError(StorageError):
+    """The file is not a database any more, or not a whole one: what can be made anew elsewhere may be."""
 
 
 @dataclass
@@ -121,14 +127,14 @@ class Database:
         except Exception as error:  # the caller's own, handed back to the caller
             return error
 
-    def rows(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
+    def rows(self, sql: str, values: Values = ()) -> list[Row]:
         """What a SELECT finds, as last committed."""
         try:
-            return list(self._reader.execute(sql, tuple(values)))
+            return list(self._reader.execute(sql, values))
         except apsw.Error as error:
             raise _storage_error(self.path, error) from error
 
-    def row(self, sql: str, values: Sequence[Value] = ()) -> Row | None:
+    def row(self, sql: str, values: Values = ()) -> Row | None:
         """The first row that a SELECT finds, or None."""
         return next(iter(self.rows(sql, values)), None)
 
@@ -198,7 +204,7 @@ def _prepare(writer: apsw.Connection, path: Path, schema: Schema, application: i
     if path.stat().st_size <= CHECKED_AT_OPEN_BYTES:
         words = next(iter(writer.execute("PRAGMA quick_check(1)")))[0]
         if words != "ok":
-            raise StorageError(_damaged(path, " ".join(str(words).split())))
+            raise DamagedError(_damaged(path, " ".join(str(words).split())))
     for setting in _SETTINGS:
         writer.execute(setting).fetchall()
     writer.execute(f"PRAGMA application_id={application}")
@@ -225,7 +231,8 @@ def _damaged(path: Path, words: str) -> str:
     return f"{path}: damaged ({words}); restore a copy, or move it away to begin with an empty one"
 
 
-def _storage_error(path: Path, error: apsw.Error) -> StorageError:
+def _storage_error(path: Path, error: apsw.Error) -> Exception:
+    """`error` as somebody can mend it; itself when it is our mistake, such as bad SQL or a broken constraint."""
     words = {
         apsw.NotADBError: f"{path}: is not an SQLite database; move it away or name another file",
         apsw.CorruptError: _damaged(path, str(error)),
@@ -233,5 +240,8 @@ def _storage_error(path: Path, error: apsw.Error) -> StorageError:
         apsw.ReadOnlyError: f"{path}: cannot be written; check its owner, its mode and the file system",
         apsw.CantOpenError: f"{path}: cannot be opened; check its owner and mode",
         apsw.IOError: f"{path}: the disk failed: {error}",
+        apsw.BusyError: f"{path}: another process holds it; stop that one first",
     }
-    return StorageError(words.get(type(error), f"{path}: {type(error).__name__}: {error}"))
+    if isinstance(error, (apsw.NotADBError, apsw.CorruptError)):
+        return DamagedError(words[type(error)])
+    return StorageError(words[type(error)]) if type(error) in words else error

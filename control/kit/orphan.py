@@ -7,7 +7,13 @@ import os
 import signal
 import sys
 
+PARENT_VARIABLE = "OCA_PARENT_PID"
 _PR_SET_PDEATHSIG = 1
+
+
+def parent_environment() -> dict[str, str]:
+    """The environment of this process, for children that call `die_with_parent`."""
+    return {**os.environ, PARENT_VARIABLE: str(os.getpid())}
 
 
 def die_with_parent(number: signal.Signals = signal.SIGTERM, *, parent: int | None = None) -> None:

@@ -26,10 +26,13 @@ def reference(table: type[msgspec.Struct], heading: str) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _table(table: type[msgspec.Struct], depth: int) -> Iterator[str]:
+def _table(table: type[msgspec.Struct], depth: int, given: msgspec.Struct | None = None) -> Iterator[str]:
+    """The settings of `table`; `given` is the default of the table it stands in, where that has one."""
     hints = get_type_hints(table, include_extras=True)
     for field in msgspec.structs.fields(table):
         kind, text = unwrapped(hints[field.name])
+        if given is not None:
+            field.default, field.default_factory = getattr(given, field.name), msgspec.NODEFAULT
         yield from _field(field, kind, text, depth)
 
 
@@ -42,7 +45,7 @@ def _field(field: msgspec.structs.FieldInfo, kind: Any, text: str, depth: int) -
         default = None if required else field.get_default() if hasattr(field, "get_default") else field.default
         if nested is kind:
             yield f"{pad}{field.encode_name}:"
-            yield from _table(nested, depth + 1)
+            yield from _table(nested, depth + 1, None if required else _default(field))
         else:
             yield f"{pad}{field.encode_name}:" if required or default else f"{pad}{field.encode_name}: []"
             yield from _entry(nested, depth, commented=not required)
@@ -62,11 +65,15 @@ def _entry(table: type[msgspec.Struct], depth: int, *, commented: bool) -> Itera
         yield f"{pad}{lead}{body}".rstrip()
 
 
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    if field.default is not msgspec.NODEFAULT:
+        return field.default
+    assert field.default_factory is not msgspec.NODEFAULT
+    return field.default_factory()
+
+
 def _scalar(field: msgspec.structs.FieldInfo) -> str:
-    default = field.default
-    if default is msgspec.NODEFAULT:
-        assert field.default_factory is not msgspec.NODEFAULT
-        default = field.default_factory()
+    default = _default(field)
     plain: Any = default
     if isinstance(default, (Bytes, BitsPerSecond)):
         plain = int(default)

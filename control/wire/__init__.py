@@ -13,7 +13,7 @@ Every message is a frozen `msgspec.Struct` with a `version`; JSON on the wire. R
 from control.wire.codec import MESSAGE_LIMIT_BYTES, WireError, decode, encode
 from control.wire.demand import DemandReport, RenditionDemand
 from control.wire.heartbeat import ApplianceState, DiskReport, DiskState, Heartbeat
-from control.wire.inventory import Inventory, RenditionHeld, bitmap_of, held_indexes
+from control.wire.inventory import Inventory, RenditionHeld, bitmap_of, held_indexes, succession
 from control.wire.names import NAME_PATTERN, Message, Name, is_name
 from control.wire.plan import Evict, FillPlan, FillReport, FillWindow, Hold, Source
 from control.wire.playback import PlaybackEvent, PlaybackRequest, PlaybackSession, Position
@@ -92,4 +92,5 @@ __all__ = [
     "encode",
     "held_indexes",
     "is_name",
+    "succession",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 import msgspec
 
@@ -35,6 +36,23 @@ class Inventory(Message, frozen=True, kw_only=True):
     held: tuple[RenditionHeld, ...] = ()
     gone: tuple[tuple[Name, Name], ...] = ()
     """(title, rendition) pairs no longer held at all."""
+
+
+def succession(kept: tuple[float, int] | None, inventory: Inventory) -> Literal["take", "stale", "gap"]:
+    """What a receiver does with `inventory`, having applied the one of epoch and sequence `kept` (None: none yet).
+
+    `stale`: already applied or overtaken, drop it. `gap`: changes in between were lost, ask for a full one.
+
+    >>> change = Inventory(appliance="a", epoch=1.0, sequence=5, full=False)
+    >>> succession((1.0, 4), change), succession((1.0, 5), change), succession((1.0, 3), change)
+    ('take', 'stale', 'gap')
+    """
+    order = (inventory.epoch, inventory.sequence)
+    if kept is not None and order <= kept:
+        return "stale"
+    if inventory.full or (kept is not None and order == (kept[0], kept[1] + 1)):
+        return "take"
+    return "gap"
 
 
 def bitmap_of(indexes: Iterable[int], total: int) -> bytes:

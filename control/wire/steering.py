@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from control.wire.names import Count, Message, Name, Text, UnixSeconds, Url
+from control.wire.names import Message, Name, Text, UnixSeconds, Url
 
 
 class SteeringQuery(Message, frozen=True, kw_only=True):
@@ -48,7 +48,7 @@ class SteeringDecision(Message, frozen=True, kw_only=True):
 class SteeringManifest(msgspec.Struct, frozen=True, kw_only=True):
     """The body a player polls (draft-pantos-content-steering, ETSI TS 103 998); same for HLS and DASH."""
 
-    version: Annotated[Count, msgspec.Meta(ge=1)] = msgspec.field(name="VERSION", default=1)
+    version: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="VERSION", default=1)
     ttl_s: Annotated[int, msgspec.Meta(ge=1)] = msgspec.field(name="TTL")
     reload_uri: Url = msgspec.field(name="RELOAD-URI")
     pathway_priority: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)] = msgspec.field(name="PATHWAY-PRIORITY")
