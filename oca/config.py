@@ -69,6 +69,27 @@ class AccessLogSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fiel
     keep: Annotated[int, setting("Rotated files kept per worker.", ge=0, le=1000)] = 4
 
 
+class CertificateSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One certificate; clients get it when they ask for a name it is for."""
+
+    chain: Annotated[Path, setting("PEM file with the certificate and its chain.")]
+    key: Annotated[Path, setting("PEM file with its private key.")]
+
+
+class TlsSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """HTTPS beside HTTP. Certificates are read again on SIGHUP."""
+
+    listen: Annotated[Listen, setting("Where segments are served over TLS.")] = Listen(host="127.0.0.1", port=8443)
+    certificates: Annotated[
+        tuple[CertificateSettings, ...],
+        setting("Certificates; the first is for clients that name no server.", min_length=1, max_length=1024),
+    ]
+    redirect: Annotated[bool, setting("Whether plain HTTP answers 308 to the same path over HTTPS.")] = False
+    ticket_lifetime: Annotated[Seconds, setting("How long session tickets are accepted; all workers share them.")] = (
+        Seconds(12 * 3600)
+    )
+
+
 class UpstreamSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How what is missing is fetched from peers and the origin."""
 
@@ -145,6 +166,7 @@ class ApplianceSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fiel
         "info"
     )
     front: Annotated[FrontSettings, setting("Limits of each front worker.")] = FrontSettings()
+    tls: Annotated[TlsSettings | None, setting("HTTPS; null serves HTTP alone.")] = None
     access_log: Annotated[AccessLogSettings | None, setting("Where every answer is logged; null logs none.")] = None
     upstream: Annotated[UpstreamSettings, setting("How what is missing is fetched.")] = UpstreamSettings()
     store: Annotated[StoreSettings, setting("How disks and books are written.")] = StoreSettings()
@@ -154,6 +176,16 @@ class ApplianceSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fiel
     def keeper_socket(self) -> Path:
         """The Unix socket on which the keeper listens to its workers."""
         return self.run_dir / "keeper.sock"
+
+    @property
+    def ticket_secret(self) -> Path:
+        """The secret that all workers make their session ticket keys from."""
+        return self.run_dir / "tickets.key"
+
+    @property
+    def supervisor_pid(self) -> Path:
+        """Where `oca serve` writes its process id."""
+        return self.run_dir / "serve.pid"
 
 
 def load(path: Path) -> ApplianceSettings:

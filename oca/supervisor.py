@@ -1,46 +1,30 @@
-"""The appliance's first process: binds the port, starts the keeper and the front workers, restarts what dies.
+"""The appliance's first process: binds the ports, keeps the keeper and the front workers running, replaces them.
 
 It holds the listening sockets, so a worker that crashes loses only its own connections: those still
-queued are accepted by its successor. Never on the path of a byte.
+queued are accepted by its successor. For the same reason a new build, a new configuration or new
+certificates (SIGHUP) cost no request: new workers accept on the same sockets before the old ones retire,
+and a generation that cannot start replaces nothing. Never on the path of a byte.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
+import secrets
 import signal
 import socket
-import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from control.kit.clock import Clock
-from control.kit.errors import Exit, UserError
+from control.kit.errors import ConfigError, Exit, UserError
 from control.kit.http import bound_socket
 from control.kit.logs import get_logger
-from control.kit.orphan import parent_environment
-from oca.config import ApplianceSettings
+from oca.child import Child
+from oca.config import ApplianceSettings, load
 
-FIRST_PAUSE_S = 0.2
-LONGEST_PAUSE_S = 10.0
-STEADY_S = 30.0
-"""A child that ran this long is steady: its next crash starts the pauses anew."""
 KEEPER_READY_S = 60.0
+WORKER_READY_S = 30.0
 LISTEN_BACKLOG = 4096
-
-
-@dataclass
-class Child:
-    """One process that is kept running. `arguments` follow `python -m`."""
-
-    name: str
-    arguments: tuple[str, ...]
-    descriptors: tuple[int, ...] = ()
-    process: asyncio.subprocess.Process | None = None
-    restarts: int = 0
-    pause_s: float = FIRST_PAUSE_S
-    watch: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
 class Supervisor:
@@ -51,125 +35,177 @@ class Supervisor:
         self._config = config
         self._settings = settings
         self._clock = clock
-        self._listeners: list[socket.socket] = []
-        self._keeper = Child("keeper", ("oca.keeper", "--config", str(config)))
+        self._listeners: list[tuple[socket.socket, ...]] = []
+        self._keeper = Child("keeper", ("oca.keeper", "--config", str(config)), (), clock)
         self._workers: list[Child] = []
-        self._stopping = False
+        self._retired: list[Child] = []
+        self._replacing = asyncio.Lock()
+        self._reload: asyncio.Task[None] | None = None
+        self._reload_asked = False
         self._log = get_logger(supervisor=settings.appliance)
 
     def __repr__(self) -> str:
-        running = [child.name for child in (self._keeper, *self._workers) if child.process is not None]
-        return f"<Supervisor of {self._settings.appliance}: {', '.join(running)}>"
+        return f"<Supervisor of {self._settings.appliance}: {[self._keeper, *self._workers]!r}>"
 
     async def start(self) -> None:
-        """Bind, then start the keeper, wait for its socket, then the workers. Raises UserError."""
-        self._settings.run_dir.mkdir(parents=True, exist_ok=True)
-        self._listeners = listeners(self._settings)
-        port = self._listeners[0].getsockname()[1]
-        await self._spawn(self._keeper)
+        """Bind, start the keeper, wait for its socket, then the workers. Raises UserError."""
+        settings = self._settings
+        settings.run_dir.mkdir(parents=True, exist_ok=True)
+        self._listeners = listeners(settings)
+        make_secret(settings.ticket_secret)
+        await self._keeper.spawn()
         await self._keeper_ready()
-        for index, listener in enumerate(self._listeners):
-            arguments = ("oca.front", str(self._config), str(index), str(listener.fileno()))
-            child = Child(f"front-{index}", arguments, (listener.fileno(),))
-            self._workers.append(child)
-            await self._spawn(child)
+        self._workers = await self._generation()
         for child in (self._keeper, *self._workers):
-            child.watch = asyncio.get_running_loop().create_task(self._keep_running(child), name=child.name)
-        self._log.info("serving", url=self._settings.url, port=port, workers=len(self._workers))
+            child.keep_running()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._on_hangup)
+        settings.supervisor_pid.write_text(f"{os.getpid()}\n")
+        port = self._listeners[0][0].getsockname()[1]
+        self._log.info("serving", url=settings.url, port=port, workers=len(self._workers), tls=settings.tls is not None)
+
+    async def replace_workers(self) -> None:
+        """Put a new generation of workers in place of the present one. Raises UserError when it cannot start."""
+        async with self._replacing:
+            self._same_shape(load(self._config))
+            fresh = await self._generation()
+            old, self._workers = self._workers, fresh
+            for child in fresh:
+                child.keep_running()
+            for child in old:
+                child.let_go()
+                child.signal(signal.SIGUSR1)
+            self._retired = [child for child in (*self._retired, *old) if child.running]
+            self._log.info("workers_replaced", workers=len(fresh), retiring=len(self._retired))
 
     async def drain(self) -> None:
         """Stop accepting, let workers finish, then the keeper, which answers them until they are gone."""
-        self._stopping = True
-        for listener in self._listeners:
-            listener.close()
+        if self._reload is not None:
+            self._reload.cancel()
+        children = [*self._workers, *self._retired, self._keeper]
+        for child in children:
+            child.let_go()
+        self._close_listeners()
         # The keeper tells steering first; it stays until its last worker has left.
-        _signal(self._keeper, signal.SIGTERM)
-        for worker in self._workers:
-            _signal(worker, signal.SIGTERM)
-        for child in (*self._workers, self._keeper):
-            if child.process is not None:
-                await child.process.wait()
+        for child in (self._keeper, *self._workers, *self._retired):
+            child.signal(signal.SIGTERM)
+        for child in children:
+            await child.ended()
 
     async def stop(self) -> None:
         """Kill what is left."""
-        self._stopping = True
-        for child in (*self._workers, self._keeper):
-            if child.watch is not None:
-                child.watch.cancel()
-                await asyncio.gather(child.watch, return_exceptions=True)
-            if child.process is not None and child.process.returncode is None:
-                _signal(child, signal.SIGKILL)
-                await child.process.wait()
-        for listener in self._listeners:
-            listener.close()
+        for child in (*self._workers, *self._retired, self._keeper):
+            await child.kill()
+        self._close_listeners()
+        self._settings.supervisor_pid.unlink(missing_ok=True)
 
-    async def _spawn(self, child: Child) -> None:
-        child.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            *child.arguments,
-            pass_fds=child.descriptors,
-            stdin=asyncio.subprocess.DEVNULL,
-            env=parent_environment(),
-        )
-        self._log.info("child_started", child=child.name, pid=child.process.pid)
+    # -- starting -----------------------------------------------------------------------------------
 
     async def _keeper_ready(self) -> None:
         """Wait until the keeper listens to workers. What it says on standard error is already for the user."""
-        process = self._keeper.process
-        assert process is not None
         deadline = self._clock.monotonic() + KEEPER_READY_S
-        while not _answers(self._settings.keeper_socket):
-            if process.returncode is not None:
-                raise KeeperError("the keeper could not start; what it said is above", process.returncode)
+        while not answers(self._settings.keeper_socket):
+            if not self._keeper.running:
+                raise ChildError("the keeper could not start; what it said is above", self._keeper.status)
             if self._clock.monotonic() > deadline:
-                raise KeeperError(f"the keeper was not ready in {KEEPER_READY_S:.0f} s", int(Exit.FAILED))
+                raise ChildError(f"the keeper was not ready in {KEEPER_READY_S:.0f} s", Exit.FAILED)
             await self._clock.sleep(0.05)
 
-    async def _keep_running(self, child: Child) -> None:
-        while True:
-            assert child.process is not None
-            started = self._clock.monotonic()
-            status = await child.process.wait()
-            if self._stopping:
-                return
-            if self._clock.monotonic() - started > STEADY_S:
-                child.pause_s = FIRST_PAUSE_S
-            child.restarts += 1
-            self._log.error(
-                "child_died", child=child.name, status=status, restarts=child.restarts, pause_s=child.pause_s
-            )
-            await self._clock.sleep(child.pause_s)
-            child.pause_s = min(child.pause_s * 2, LONGEST_PAUSE_S)
-            await self._spawn(child)
+    async def _generation(self) -> list[Child]:
+        """New workers, all of them ready. Raises ChildError and leaves none behind when one is not."""
+        workers: list[Child] = []
+        try:
+            for index, sockets in enumerate(self._listeners):
+                workers.append(await self._worker(index, tuple(sock.fileno() for sock in sockets)))
+        except BaseException:
+            for child in workers:
+                await child.kill()
+            raise
+        return workers
+
+    async def _worker(self, index: int, descriptors: tuple[int, ...]) -> Child:
+        arguments = ("oca.front", str(self._config), str(index))
+        child = Child(f"front-{index}", arguments, descriptors, self._clock)
+        if not await child.spawn_ready(WORKER_READY_S):
+            await child.kill()
+            raise ChildError(f"{child.name} could not start; what it said is above", child.status)
+        return child
+
+    # -- replacing ----------------------------------------------------------------------------------
+
+    def _on_hangup(self) -> None:
+        self._reload_asked = True
+        if self._reload is None or self._reload.done():
+            self._reload = asyncio.get_running_loop().create_task(self._reload_all(), name="reload")
+
+    async def _reload_all(self) -> None:
+        """Reload until nobody asked again meanwhile: what was changed last must be what runs."""
+        while self._reload_asked:
+            self._reload_asked = False
+            try:
+                await self.replace_workers()
+            except UserError as error:
+                self._log.error("reload_refused", error=str(error), kept="the workers that run")
+
+    def _same_shape(self, fresh: ApplianceSettings) -> None:
+        """What a reload cannot change: sockets and disks belong to processes that stay."""
+        now = self._settings
+        for name in ("appliance", "listen", "admin", "run_dir", "workers", "disks"):
+            if getattr(fresh, name) != getattr(now, name):
+                raise ConfigError(f"{self._config}: {name}: a reload cannot change it; restart the appliance")
+        ports = [each.tls.listen if each.tls else None for each in (fresh, now)]
+        if ports[0] != ports[1]:
+            raise ConfigError(f"{self._config}: tls.listen: a reload cannot change it; restart the appliance")
+
+    def _close_listeners(self) -> None:
+        for sockets in self._listeners:
+            for sock in sockets:
+                sock.close()
+        self._listeners = []
 
 
-class KeeperError(UserError):
-    """The keeper could not start; its exit status becomes ours."""
+class ChildError(UserError):
+    """A child could not start; its exit status becomes ours."""
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, status: int | None) -> None:
         super().__init__(message)
-        self.exit_status = Exit(status) if status in set(Exit) else Exit.FAILED
+        self.exit_status = Exit(status) if status in set(Exit) and status != 0 else Exit.FAILED
 
 
-def listeners(settings: ApplianceSettings) -> list[socket.socket]:
-    """One listening socket per worker on the public address; the kernel spreads connections over them.
+def listeners(settings: ApplianceSettings) -> list[tuple[socket.socket, ...]]:
+    """Per worker its listening sockets: HTTP, then HTTPS where configured. The kernel spreads connections.
 
-    SO_REUSEPORT would let a second appliance of the same user join unnoticed, so the port is first
+    SO_REUSEPORT would let a second appliance of the same user join unnoticed, so each port is first
     taken without it: in use is an error. Raises AddressError.
     """
-    host, port = settings.listen.host, settings.listen.port
-    what = f"{settings.appliance}: listen"
-    probe = bound_socket(host, port, what=what)
-    port = probe.getsockname()[1]
-    probe.close()
-    sockets = [bound_socket(host, port, what=what, reuse_port=True) for _ in range(settings.workers)]
-    for sock in sockets:
-        sock.listen(LISTEN_BACKLOG)
-    return sockets
+    addresses = [(settings.listen, "listen")]
+    if settings.tls is not None:
+        addresses.append((settings.tls.listen, "tls.listen"))
+    columns: list[list[socket.socket]] = []
+    for listen, key in addresses:
+        what = f"{settings.appliance}: {key}"
+        probe = bound_socket(listen.host, listen.port, what=what)
+        port = probe.getsockname()[1]
+        probe.close()
+        columns.append([bound_socket(listen.host, port, what=what, reuse_port=True) for _ in range(settings.workers)])
+    for column in columns:
+        for sock in column:
+            sock.listen(LISTEN_BACKLOG)
+    return list(zip(*columns, strict=True))
 
 
-def _answers(path: Path) -> bool:
+def make_secret(path: Path) -> None:
+    """Leave a secret at `path`, readable to us alone, unless there is one."""
+    if path.exists():
+        return
+    partial = path.with_suffix(".new")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(secrets.token_bytes(32))
+    partial.replace(path)
+
+
+def answers(path: Path) -> bool:
+    """Whether something accepts on the Unix socket at `path`."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(1.0)
         try:
@@ -177,9 +213,3 @@ def _answers(path: Path) -> bool:
         except OSError:
             return False
         return True
-
-
-def _signal(child: Child, number: signal.Signals) -> None:
-    if child.process is not None and child.process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            child.process.send_signal(number)

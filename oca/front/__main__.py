@@ -1,11 +1,13 @@
-"""A front worker as a process: `python -m oca.front CONFIG INDEX LISTENING_FD`. Started by the supervisor.
+"""A front worker as a process: `python -m oca.front CONFIG INDEX READY_FD LISTENING_FD [TLS_LISTENING_FD]`.
 
-The listening socket is inherited, so that a worker that dies loses no connection that still queues.
+Started by the supervisor. The listening sockets are inherited, so that a worker that dies loses no
+connection that still queues. A byte on READY_FD says that it serves.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 import sys
@@ -16,20 +18,25 @@ from control.kit.clock import SystemClock
 from control.kit.orphan import die_with_parent
 from oca.config import ApplianceSettings, load
 from oca.front.access_log import AccessLog
+from oca.front.certificates import CertificateFiles, Certificates
 from oca.front.worker import Limits, Worker
 
 
 def main(arguments: list[str]) -> None:
     """Run one worker until SIGTERM has drained it."""
-    config, index, descriptor = arguments
+    config, index, ready, *descriptors = arguments
     die_with_parent()
     settings = load(Path(config))
     logs.configure(process=f"{settings.appliance}/front-{index}", level=settings.log_level)
     clock = SystemClock()
+    sockets = [socket.socket(fileno=int(descriptor)) for descriptor in descriptors]
     worker = Worker(
         appliance=settings.appliance,
         index=int(index),
-        listener=socket.socket(fileno=int(descriptor)),
+        listener=sockets[0],
+        tls_listener=sockets[1] if settings.tls else None,
+        certificates=certificates_of(settings, clock),
+        redirect_port=settings.tls.listen.port if settings.tls and settings.tls.redirect else None,
         disks=tuple(str(disk.path) for disk in settings.disks),
         keeper_socket=str(settings.keeper_socket),
         limits=limits_of(settings),
@@ -37,8 +44,21 @@ def main(arguments: list[str]) -> None:
         access_log=access_log_of(settings, int(index), clock),
     )
     signal.signal(signal.SIGTERM, lambda *_: worker.drain())
+    signal.signal(signal.SIGUSR1, lambda *_: worker.retire())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the supervisor's to pass on
+    os.write(int(ready), b"1")
+    os.close(int(ready))
     worker.run()
+
+
+def certificates_of(settings: ApplianceSettings, clock: SystemClock) -> Certificates | None:
+    """The certificates, with the ticket secret that the supervisor left for all workers."""
+    if settings.tls is None:
+        return None
+    files = tuple(CertificateFiles(each.chain, each.key) for each in settings.tls.certificates)
+    secret = settings.ticket_secret.read_bytes() if settings.ticket_secret.exists() else b""
+    lifetime_s = float(settings.tls.ticket_lifetime)
+    return Certificates(files, ticket_secret=secret, lifetime_s=lifetime_s, now=clock.now())
 
 
 def limits_of(settings: ApplianceSettings) -> Limits:

@@ -1,7 +1,7 @@
 """TLS contexts for the front: certificates by server name, tickets, ALPN, and what the kernel can do.
 
-TLS 1.2 and 1.3 (RFC 8446) with OpenSSL's own choice of ciphers. A set of certificates that cannot be
-loaded never replaces one that can.
+TLS 1.2 and 1.3 (RFC 8446) with OpenSSL's own choice of ciphers. Certificates are read when a worker
+starts: new ones come with new workers, and a set that cannot be loaded never replaces one that can.
 """
 
 from __future__ import annotations
@@ -36,20 +36,26 @@ class CertificateFiles:
 class Certificates:
     """Contexts made from files. The first certificate is for clients that name no server, or another."""
 
-    def __init__(self, files: tuple[CertificateFiles, ...], *, ticket_secret: bytes) -> None:
+    def __init__(
+        self,
+        files: tuple[CertificateFiles, ...],
+        *,
+        ticket_secret: bytes,
+        lifetime_s: float = 43_200.0,
+        now: float = 0.0,
+    ) -> None:
         assert files, "TLS without a certificate"
         self._files = files
         self._ticket_secret = ticket_secret
+        self._lifetime_s = lifetime_s
+        self._period = int(now / lifetime_s)
+        self._contexts: list[ssl.SSLContext] = []
         self._by_name: dict[str, ssl.SSLContext] = {}
         self.shared_tickets = False
         self.context = self._load()
 
     def __repr__(self) -> str:
         return f"<Certificates for {', '.join(sorted(self._by_name))}>"
-
-    def reload(self) -> None:
-        """Read the files again. Raises ConfigError and keeps what was when one of them is broken."""
-        self.context = self._load()
 
     def _load(self) -> ssl.SSLContext:
         contexts = [self._context(files) for files in self._files]
@@ -58,6 +64,7 @@ class Certificates:
             for name in names_of(files.chain):
                 by_name.setdefault(name, context)
         self._by_name = by_name
+        self._contexts = contexts
         contexts[0].sni_callback = self._choose
         return contexts[0]
 
@@ -72,8 +79,24 @@ class Certificates:
         except (OSError, ssl.SSLError) as error:
             reason = getattr(error, "reason", None) or error.strerror or error
             raise ConfigError(f"certificate {files.chain} with key {files.key}: {reason}") from error
-        self.shared_tickets = set_ticket_keys(context, self._ticket_secret)
+        self.shared_tickets = set_ticket_keys(context, self._period_secret())
         return context
+
+    def rotate(self, now: float) -> None:
+        """Change the ticket keys when a new period has begun (`now` in Unix seconds).
+
+        All workers change at the same second, as the keys follow from the shared secret and the period.
+        """
+        period = int(now / self._lifetime_s)
+        if period != self._period:
+            self._period = period
+            for context in self._contexts:
+                set_ticket_keys(context, self._period_secret())
+
+    def _period_secret(self) -> bytes:
+        if not self._ticket_secret:
+            return b""
+        return hmac.digest(self._ticket_secret, b"oca period %d" % self._period, hashlib.sha256)
 
     def _choose(self, sock: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
         chosen = choose(self._by_name, name)

@@ -1,7 +1,8 @@
 """What this worker waits for: the link to the keeper, and the connections behind each absent object.
 
 One `Want` per key however many clients ask. Nothing here touches a disk beyond opening what the keeper
-names. When the keeper is away, what is on the disks is served on; what is not gets a 503 at once.
+names. When the keeper is away, what is on the disks is served on; what is not waits a moment for the
+keeper to come back (it is restarted, or upgraded) and then gets a 503.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from oca.front.connection import Connection
 
 OUTGOING_LIMIT_BYTES = 8 * 1024 * 1024
-RECONNECT_S = 0.5
+AWAY = "not held here, and the keeper is away"
+RECONNECT_S = 0.2
 
 
 class Misses:
@@ -36,6 +38,7 @@ class Misses:
         worker: int,
         prepare: Callable[[Entry], None],
         waiting_limit: int,
+        grace_s: float,
     ) -> None:
         self._loop = loop
         self._table = table
@@ -43,6 +46,8 @@ class Misses:
         self._worker = worker
         self._prepare = prepare
         self._waiting_limit = waiting_limit
+        self._grace_s = grace_s
+        self._away_since = loop.now
         self._waiting = 0
         self._sock: socket.socket | None = None
         self._deframer = link.Deframer()
@@ -66,8 +71,8 @@ class Misses:
 
     def want(self, key: str, connection: Connection, request: Request, via: tuple[str, ...]) -> None:
         """Answer `request` when the keeper has got `key`, or says why not."""
-        if self._sock is None:
-            connection.refuse(request, 503, "not held here, and the keeper is away", extra=b"Retry-After: 1\r\n")
+        if self._sock is None and self._loop.now - self._away_since >= self._grace_s:
+            connection.refuse(request, 503, AWAY, extra=b"Retry-After: 1\r\n")
             return
         if self._waiting >= self._waiting_limit:
             connection.refuse(
@@ -81,7 +86,8 @@ class Misses:
             waiters.append((connection, request))
             return
         self._wanted[key] = [(connection, request)]
-        self._say(link.Want(key, via))
+        if self._sock is not None:
+            self._say(link.Want(key, via))
 
     def wait_for_more(self, entry: Entry, connection: Connection) -> None:
         """Run `connection` again when more of `entry` may be sent; cut it when no more will come."""
@@ -104,6 +110,9 @@ class Misses:
         if self._sock is None and now >= self._next_try:
             self._next_try = now + RECONNECT_S
             self._connect()
+        if self._sock is None and now - self._away_since >= self._grace_s:
+            for key in list(self._wanted):
+                self._refused(link.Refused(key, 503, AWAY))
 
     def on_events(self, events: int) -> None:
         """Epoll's word on the link."""
@@ -146,6 +155,8 @@ class Misses:
         self._outgoing = b""
         self._loop.add(sock.fileno(), self)
         self._say(link.Hello(self._worker, os.getpid()))
+        for key in self._wanted:
+            self._say(link.Want(key))
 
     def _say(self, message: link.Message) -> None:
         self._outgoing += link.frame(message)
@@ -167,13 +178,12 @@ class Misses:
             self._loop.again(self._lost)
 
     def _lost(self) -> None:
-        """The keeper is gone: nothing that was awaited will come."""
+        """The keeper is gone: what was arriving will not go on; what was wanted is asked for again."""
         if self._sock is None:
             return
         self.close()
+        self._away_since = self._loop.now
         self._log.warning("keeper_lost", wanted=len(self._wanted), growing=len(self._growing))
-        for key in list(self._wanted):
-            self._refused(link.Refused(key, 503, "the keeper went away"))
         for key in list(self._growing):
             self._failed(key)
 

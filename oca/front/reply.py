@@ -24,6 +24,7 @@ REASONS = {
     204: b"No Content",
     206: b"Partial Content",
     304: b"Not Modified",
+    308: b"Permanent Redirect",
     400: b"Bad Request",
     404: b"Not Found",
     405: b"Method Not Allowed",

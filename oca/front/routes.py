@@ -8,6 +8,7 @@ from oca.front import reply
 from oca.front.connection import Connection
 from oca.front.request import Request
 from oca.front.table import key_of
+from oca.front.tls_connection import TlsConnection
 
 if TYPE_CHECKING:
     from oca.front.worker import Worker
@@ -17,7 +18,9 @@ LOOP_FIELD = b"cdn-loop"
 
 def route(worker: Worker, connection: Connection, request: Request) -> None:
     """Start the answer to `request`, or leave `connection` waiting for the keeper."""
-    if request.method == b"OPTIONS":
+    if worker.redirect_port is not None and not isinstance(connection, TlsConnection):
+        _to_https(worker, connection, request, worker.redirect_port)
+    elif request.method == b"OPTIONS":
         connection.respond(
             204, reply.with_connection(reply.preflight(worker.seconds), keep_alive=connection.keep_alive)
         )
@@ -27,6 +30,15 @@ def route(worker: Worker, connection: Connection, request: Request) -> None:
         _health(worker, connection, request)
     else:
         _segment(worker, connection, request)
+
+
+def _to_https(worker: Worker, connection: Connection, request: Request, port: int) -> None:
+    """Send the client to the same path over TLS (308 keeps the method, RFC 9110, 15.4.9)."""
+    host = request.headers.get(b"host", b"").rpartition(b":")[0] or request.headers.get(b"host", b"")
+    authority = host if port == 443 else b"%b:%d" % (host, port)
+    query = b"?" + request.query if request.query else b""
+    location = b"Location: https://" + authority + request.path + query + b"\r\n"
+    connection.refuse(request, 308, "this appliance serves over HTTPS", extra=location)
 
 
 def _health(worker: Worker, connection: Connection, request: Request) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from control.kit.clock import Clock
-from control.kit.errors import ConfigError
 from control.kit.logs import get_logger
 from oca.front import reply
 from oca.front.access_log import AccessLog
@@ -45,6 +44,7 @@ class Limits:
     waiting: int = 10_000
     miss_timeout_s: float = 30.0
     drain_idle_s: float = 2.0
+    keeper_grace_s: float = 3.0
     warm_threads: int = 4
 
 
@@ -64,6 +64,7 @@ class Worker:
         access_log: AccessLog | None = None,
         tls_listener: socket.socket | None = None,
         certificates: Certificates | None = None,
+        redirect_port: int | None = None,
     ) -> None:
         self.appliance = appliance
         self.limits = limits
@@ -73,13 +74,20 @@ class Worker:
         self.draining = False
         self.table = Table(disks, limits.open_files, self._prepare)
         self.misses = Misses(
-            self.loop, self.table, keeper_socket, worker=index, prepare=self._prepare, waiting_limit=limits.waiting
+            self.loop,
+            self.table,
+            keeper_socket,
+            worker=index,
+            prepare=self._prepare,
+            waiting_limit=limits.waiting,
+            grace_s=limits.keeper_grace_s,
         )
         self.access_log = access_log
         self.warming = Warming(self.loop, threads=limits.warm_threads, find=self._find)
         self.is_warm = self.warming.is_warm
         self._clock = clock
         self.certificates = certificates
+        self.redirect_port = redirect_port
         self._listeners: list[socket.socket] = [listener]
         if tls_listener is not None:
             assert certificates is not None, "a TLS listener without certificates"
@@ -109,7 +117,11 @@ class Worker:
 
     def drain(self) -> None:
         """Accept no more; finish what is in flight; then `run` returns. Safe to call from a signal handler."""
-        self.loop.post(self._drain)
+        self.loop.post(lambda: self._drain(self.limits.drain_idle_s))
+
+    def retire(self) -> None:
+        """Drain in favour of a successor on the same socket: idle clients may take their time. As `drain`, safe."""
+        self.loop.post(lambda: self._drain(self.limits.idle_timeout_s))
 
     def stop(self) -> None:
         """End `run` at once."""
@@ -171,20 +183,6 @@ class Worker:
         self._deadlines.file(connection)
         self.loop.add(connection.fd, connection)
 
-    def reload_certificates(self) -> None:
-        """Read the certificates again; broken ones leave the old in place. Safe in a signal handler."""
-        self.loop.post(self._reload_certificates)
-
-    def _reload_certificates(self) -> None:
-        if self.certificates is None:
-            return
-        try:
-            self.certificates.reload()
-        except ConfigError as error:
-            self._log.error("certificates_kept", error=str(error))
-        else:
-            self._log.info("certificates_reloaded")
-
     def _find(self, key: str) -> Entry | None:
         return self.table.look_up((PREFIX + key).encode(), key)
 
@@ -197,6 +195,8 @@ class Worker:
         self.seconds.tick(self._clock.now())
         self.misses.tick(now)
         self.warming.tick(now)
+        if self.certificates is not None:
+            self.certificates.rotate(self._clock.now())
         if self.access_log is not None:
             self.access_log.tick()
         for late in self._deadlines.expired(now):
@@ -218,11 +218,12 @@ class Worker:
 
     # -- the end ------------------------------------------------------------------------------------
 
-    def _drain(self) -> None:
+    def _drain(self, idle_s: float) -> None:
+        idle_at = self.loop.now + idle_s
+        self._drain_idle_at = min(idle_at, self._drain_idle_at) if self.draining else idle_at
         if self.draining:
             return
         self.draining = True
-        self._drain_idle_at = self.loop.now + self.limits.drain_idle_s
         for listener, tls in zip(self._listeners, (False, True), strict=False):
             self.accept(listener, tls=tls)
             self.loop.remove(listener.fileno())

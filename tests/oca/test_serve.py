@@ -1,5 +1,6 @@
 """`oca serve` as its operator meets it: real processes, real signals."""
 
+import functools
 import http.client
 import json
 import os
@@ -7,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -50,6 +52,7 @@ class Appliance:
         return self
 
     def ready(self):
+        self.until((self.directory / "run" / "serve.pid").exists, "started")
         self.until(lambda: self.status("/healthz") == 200, "ready")
         return self
 
@@ -63,17 +66,24 @@ class Appliance:
         finally:
             connection.close()
 
+    def processes(self):
+        """(name, pid) of the supervisor's children."""
+        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        found = []
+        for pid in path.read_text().split():
+            try:
+                words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+            except FileNotFoundError:
+                continue
+            if "oca.keeper" in words:
+                found.append(("keeper", int(pid)))
+            elif "oca.front" in words:
+                found.append((f"front-{words[words.index('oca.front') + 2]}", int(pid)))
+        return found
+
     def children(self):
         """Name → pid of the supervisor's children."""
-        found = {}
-        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        for pid in path.read_text().split():
-            words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-            if "oca.keeper" in words:
-                found["keeper"] = int(pid)
-            elif "oca.front" in words:
-                found[f"front-{words[-3]}"] = int(pid)
-        return found
+        return dict(self.processes())
 
     def until(self, condition, what):
         deadline = time.monotonic() + WAIT_S
@@ -169,3 +179,58 @@ def test_a_disk_that_cannot_be_used_is_said_and_exit_status_5(appliance):
     appliance.write(disks=[{"id": "d1", "path": str(appliance.directory / "file")}])
     assert appliance.start().process.wait(WAIT_S) == 5
     assert "Traceback" not in appliance.log.read_text()
+
+
+def replaced(appliance, old):
+    now = set(appliance.processes())
+    return len(now) == 3 and not now & old
+
+
+def test_a_new_generation_takes_over_under_load_without_a_failed_request(appliance):
+    appliance.start().ready()
+    segment = appliance.directory / "d1" / "segments" / KEY
+    segment.parent.mkdir(parents=True)
+    segment.write_bytes(b"x" * 100_000)
+    before = appliance.children()
+    stop, failures, answered = threading.Event(), [], []
+
+    def ask():
+        connection = http.client.HTTPConnection("127.0.0.1", appliance.port, timeout=WAIT_S)
+        while not stop.is_set():
+            try:
+                connection.request("GET", f"/s/{KEY}")
+                response = connection.getresponse()
+                answered.append(len(response.read()))
+            except (OSError, http.client.HTTPException) as error:
+                failures.append(repr(error))
+                connection.close()
+        connection.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(2):
+            old = set(appliance.processes()) - {("keeper", before["keeper"])}
+            appliance.process.send_signal(signal.SIGHUP)
+            appliance.until(functools.partial(replaced, appliance, old), "replaced")
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(WAIT_S)
+    assert not failures
+    assert set(answered) == {100_000}
+    assert appliance.children()["keeper"] == before["keeper"]
+
+
+def test_a_reload_that_cannot_work_keeps_the_workers_that_run(appliance):
+    appliance.start().ready()
+    before = appliance.children()
+    appliance.config.write_text("workers: [")
+    appliance.process.send_signal(signal.SIGHUP)
+    appliance.until(lambda: '"event": "reload_refused"' in appliance.log.read_text(), "refused")
+    appliance.write(workers=3)
+    appliance.process.send_signal(signal.SIGHUP)
+    appliance.until(lambda: "a reload cannot change it" in appliance.log.read_text(), "refused")
+    assert appliance.children() == before
+    assert appliance.status("/healthz") == 200

@@ -117,7 +117,7 @@ def listening():
 class Rig:
     """One worker over one disk directory."""
 
-    def __init__(self, directory, certificates=None, **limits):
+    def __init__(self, directory, certificates=None, redirect_port=None, **limits):
         self.disk = directory / "d1"
         self.disk.mkdir()
         self.keeper = KeeperEnd(directory / "k.sock")
@@ -129,6 +129,7 @@ class Rig:
             listener=listener,
             tls_listener=tls_listener,
             certificates=certificates,
+            redirect_port=redirect_port,
             disks=(str(self.disk),),
             keeper_socket=str(directory / "k.sock"),
             limits=Limits(**limits),

@@ -101,24 +101,22 @@ def test_a_client_that_speaks_no_tls_is_dropped_and_counted(make_rig, edge):
     assert over_tls(rig, client_context(edge)).get("/healthz")[0] == 200
 
 
-def test_a_broken_certificate_on_reload_leaves_the_old_one(tmp_path, make_rig, edge):
-    rig = make_rig(certificates=Certificates((edge,), ticket_secret=b"s"))
-    good = edge.chain.read_bytes()
-    edge.chain.write_text("not a certificate")
-    rig.worker.reload_certificates()
-    edge_context = client_context(CertificateFiles(_rewritten(tmp_path, good), edge.key))
-    assert over_tls(rig, edge_context).get("/healthz")[0] == 200
-    fresh = make_certificate(tmp_path, "edge.example")
-    before = rig.worker.certificates.context
-    rig.worker.reload_certificates()
-    rig.until(lambda: rig.worker.certificates.context is not before, "reloaded")
-    assert over_tls(rig, client_context(fresh)).get("/healthz")[0] == 200
+def test_tickets_of_an_earlier_period_are_not_accepted(make_rig, edge):
+    certificates = Certificates((edge,), ticket_secret=b"s", lifetime_s=10.0**10)
+    rig = make_rig(certificates=certificates)
+    context = client_context(edge, ssl.TLSVersion.TLSv1_2)
+    session = over_tls(rig, context).sock.session
+    assert over_tls(rig, context, session=session).sock.session_reused
+    certificates.rotate(10.0**11)
+    certificates.rotate = lambda now: None
+    assert not over_tls(rig, context, session=session).sock.session_reused
 
 
-def _rewritten(directory, data):
-    path = directory / "trusted.pem"
-    path.write_bytes(data)
-    return path
+def test_plain_http_is_sent_to_https_when_asked_for(make_rig, edge):
+    rig = make_rig(certificates=Certificates((edge,), ticket_secret=b"s"), redirect_port=8443)
+    status, fields, _ = rig.client().get("/s/a/b/c?x=1")
+    assert (status, fields["location"]) == (308, "https://t:8443/s/a/b/c?x=1")
+    assert over_tls(rig, client_context(edge)).get("/healthz")[0] == 200
 
 
 def test_a_session_of_one_worker_is_resumed_by_another(make_rig, edge):

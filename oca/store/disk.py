@@ -1,0 +1,308 @@
+"""One disk: a directory that is ours alone, its state, its room, and the threads that touch it.
+
+Nothing here knows what is worth keeping. Every blocking call runs on the disk's own threads, so a disk
+that hangs holds up only itself; errors of the kernel become DiskErrors and change the disk's state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import itertools
+import os
+import shutil
+import uuid as uuids
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from control.kit.errors import StorageError
+from control.kit.logs import get_logger
+from control.kit.quantity import human_bytes
+from control.wire import DiskReport, DiskState
+from oca.config import DiskSettings
+from oca.store import incoming
+from oca.store.faults import DiskError, fault_of
+from oca.store.identity import Identity, misfit, read_identity, sync_directory, write_identity
+from oca.store.incoming import IncomingFile
+from oca.store.layout import IDENTITY, INCOMING, SEGMENTS
+
+T = TypeVar("T")
+
+THREADS = 4
+LEAST_FREE_BYTES = 16 * 1024 * 1024
+"""A file system with less than this left (or than 1 % of a smaller one) counts as full."""
+_OURS = {SEGMENTS, INCOMING, f"{IDENTITY}.new", "lost+found"}
+"""What may be in a directory that has no identity yet: a start that was cut short, or a fresh file system."""
+
+
+class Disk:
+    """A disk of the appliance. Lifetime of the process; `open` may be tried again after a failure."""
+
+    def __init__(self, settings: DiskSettings, *, appliance: str, slow_after_s: float, sync_batch: int) -> None:
+        self.id = settings.id
+        self.path = settings.path.absolute()
+        self.tier = settings.tier
+        self.reserve_bytes = int(settings.reserve)
+        self.capacity_bytes = int(settings.capacity)
+        self.state: DiskState = "missing"
+        self.error = "not opened yet"
+        self.uuid: str | None = None
+        self.used_bytes = 0
+        self.promised_bytes = 0
+        self._limit_bytes = int(settings.capacity)
+        self._appliance = appliance
+        self._slow_after_s = slow_after_s
+        self._sync_batch = sync_batch
+        self._threads: ThreadPoolExecutor | None = None
+        self._committer: ThreadPoolExecutor | None = None
+        self._committing: deque[tuple[IncomingFile, Path, Future[OSError | None]]] = deque()
+        self._lock = -1
+        self._names = itertools.count()
+        self._log = get_logger(disk=self.id)
+
+    def __repr__(self) -> str:
+        return f"<Disk {self.id} at {self.path}: {self.state}, {human_bytes(self.used_bytes)} used>"
+
+    # Its life
+
+    async def open(self, *, known_uuid: str | None, now: float) -> None:
+        """Take the disk: identity, lock, room. Raises StorageError in words, with the state set.
+
+        A directory without an identity is taken as a new disk, unless the books know the disk
+        (`known_uuid`): then what should be mounted there is not.
+        """
+        assert self._lock < 0, f"{self!r} opened twice"
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"disk-{self.id}")
+        self._committer = ThreadPoolExecutor(1, thread_name_prefix=f"commit-{self.id}")
+        try:
+            await self._guarded(lambda: self._open(known_uuid, now))
+        except DiskError as fault:
+            await self.close()
+            self._become(fault.state, fault.words)
+            raise StorageError(f"disk {self.id} at {self.path}: {fault.words}") from fault
+        except StorageError as error:
+            await self.close()
+            self._become("failed" if self.path.is_dir() else "missing", str(error))
+            raise
+        self._become("ok", "")
+
+    async def close(self) -> None:
+        """Finish what is being committed and let the disk go. May be called again."""
+        for executor in (self._threads, self._committer):
+            if executor is not None:
+                hung = self.state in ("failed", "missing")
+                await asyncio.to_thread(executor.shutdown, wait=not hung, cancel_futures=hung)
+        self._threads = self._committer = None
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    async def check(self) -> None:
+        """Look whether the disk is still there and has room; a disk that was full may be usable again."""
+        if self._threads is None:
+            return
+        try:
+            free = await self._guarded(self._look)
+        except DiskError as fault:
+            self._become(fault.state, fault.words)
+            return
+        scarce = min(LEAST_FREE_BYTES, self.capacity_bytes // 100)
+        if self.state == "ok" and free < scarce:
+            self._become("full", f"{free} bytes are left on its file system")
+        elif self.state == "full" and free > 2 * scarce:
+            self._become("ok", "")
+
+    # What is asked of it
+
+    @property
+    def usable(self) -> bool:
+        """Whether objects can be read from it."""
+        return self.state in ("ok", "full", "readonly")
+
+    @property
+    def open_now(self) -> bool:
+        """Whether the disk is taken, usable or not."""
+        return self._threads is not None
+
+    @property
+    def room_bytes(self) -> int:
+        """Bytes that may still be put on it."""
+        return max(0, self.capacity_bytes - self.used_bytes - self.promised_bytes) if self.state == "ok" else 0
+
+    def report(self) -> DiskReport:
+        """The disk as heartbeats tell it."""
+        return DiskReport(
+            id=self.id,
+            tier=self.tier,
+            state=self.state,
+            capacity_bytes=self.capacity_bytes,
+            used_bytes=self.used_bytes,
+            reserve_bytes=min(self.reserve_bytes, self.capacity_bytes),
+            error=self.error[:4096],
+        )
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """The result of the blocking `call`, from one of the disk's threads.
+
+        Raises DiskError when it ends in OSError or takes too long, and the disk's state says so.
+        """
+        try:
+            return await self._guarded(call)
+        except DiskError as fault:
+            await self._blame(fault)
+            raise
+
+    async def peek(self, call: Callable[[], T]) -> T:
+        """As `run`, for a look whose failure says nothing of the disk."""
+        return await self._guarded(call)
+
+    async def survey(self, call: Callable[[], T]) -> T:
+        """As `run`, for a call that may take as long as the disk is large."""
+        return await self._guarded(call, limit_s=None)
+
+    async def create(self, length: int) -> IncomingFile:
+        """A temporary file for an object of `length` bytes. Raises DiskError."""
+        path = self.path / INCOMING / f"{next(self._names):08x}"
+        return await self.run(lambda: IncomingFile(path, length))
+
+    async def commit(self, file: IncomingFile, target: Path) -> None:
+        """Make `file` durable under its real name `target`, together with what else waits. Raises DiskError."""
+        if self._committer is None:
+            file.discard()
+            raise DiskError(self.id, self.state, self.error or "closed")
+        done: Future[OSError | None] = Future()
+        self._committing.append((file, target, done))
+        self._committer.submit(self._commit_waiting)
+        error = await asyncio.wrap_future(done)
+        if error is not None:
+            fault = fault_of(self.id, error)
+            await self._blame(fault)
+            raise fault
+
+    def graveyard(self) -> Path:
+        """A fresh path in the temporary directory to move what is thrown away to, at once and whole."""
+        return self.path / INCOMING / f"gone-{next(self._names):08x}"
+
+    # How
+
+    def _become(self, state: DiskState, error: str) -> None:
+        if (state, error) == (self.state, self.error):
+            return
+        if state != self.state:
+            say = self._log.info if state == "ok" else self._log.error
+            say("disk_state", state=state, was=self.state, error=error)
+        self.state, self.error = state, error
+
+    async def _blame(self, fault: DiskError) -> None:
+        """Change the disk's state for `fault`; a name that is not there says nothing while the disk is."""
+        if fault.state == "missing":
+            try:
+                await self._guarded(self._look)
+            except DiskError as confirmed:
+                self._become(confirmed.state, confirmed.words)
+            return
+        self._become(fault.state, fault.words)
+
+    async def _guarded(self, call: Callable[[], T], *, limit_s: float | None = -1.0) -> T:
+        if self._threads is None:
+            raise DiskError(self.id, self.state, self.error or "closed")
+        try:
+            async with asyncio.timeout(self._slow_after_s if limit_s == -1.0 else limit_s):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        except TimeoutError as error:
+            words = f"did not answer in {self._slow_after_s:g} s"
+            raise DiskError(self.id, "failed", words) from error
+        except OSError as error:
+            raise fault_of(self.id, error) from error
+
+    def _open(self, known_uuid: str | None, now: float) -> None:
+        found = read_identity(self.path)
+        if found is None and known_uuid is not None and self.tier != "memory":
+            raise StorageError(
+                f"disk {self.id} at {self.path}: no {SEGMENTS} of ours there; is its file system mounted? "
+                "If the disk was replaced, give the new one a new name in the configuration"
+            )
+        if found is None:
+            self.path.mkdir(parents=True, exist_ok=True)
+        self._take_lock()
+        try:
+            found = found or self._initialise(now)
+            expected = None if self.tier == "memory" else known_uuid
+            words = misfit(found, appliance=self._appliance, disk=self.id, uuid=expected)
+            if words:
+                raise StorageError(f"disk {self.id} at {self.path}: {words}")
+            self.uuid = found.uuid
+            self._empty_incoming()
+            self._measure()
+        except BaseException:
+            os.close(self._lock)
+            self._lock = -1
+            raise
+
+    def _take_lock(self) -> None:
+        self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._lock)
+            self._lock = -1
+            raise StorageError(
+                f"disk {self.id} at {self.path}: another keeper is using it; a disk belongs to one running appliance"
+            ) from error
+
+    def _initialise(self, now: float) -> Identity:
+        strangers = [entry.name for entry in os.scandir(self.path) if entry.name not in _OURS]
+        if strangers:
+            raise StorageError(
+                f"disk {self.id} at {self.path}: holds {min(strangers)!r}, which is not ours; give an empty directory"
+            )
+        (self.path / SEGMENTS).mkdir(exist_ok=True)
+        identity = Identity(appliance=self._appliance, disk=self.id, uuid=uuids.uuid4().hex, made_at=now)
+        write_identity(self.path, identity)
+        return identity
+
+    def _empty_incoming(self) -> None:
+        place = self.path / INCOMING
+        place.mkdir(exist_ok=True)
+        (self.path / SEGMENTS).mkdir(exist_ok=True)
+        for entry in os.scandir(place):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path)
+            else:
+                os.unlink(entry.path)
+        sync_directory(self.path)
+
+    def _measure(self) -> None:
+        size = os.statvfs(self.path)
+        whole = size.f_blocks * size.f_frsize
+        self.capacity_bytes = min(self._limit_bytes or whole, whole)
+
+    def _look(self) -> int:
+        here = os.stat(self.path)
+        held = os.fstat(self._lock)
+        if (here.st_dev, here.st_ino) != (held.st_dev, held.st_ino):
+            raise FileNotFoundError(errno.ENOENT, "another directory is there now", str(self.path))
+        size = os.statvfs(self.path)
+        if size.f_flag & os.ST_RDONLY:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self.path))
+        os.stat(self.path / INCOMING)
+        return size.f_bavail * size.f_frsize
+
+    def _commit_waiting(self) -> None:
+        batch: list[tuple[IncomingFile, Path, Future[OSError | None]]] = []
+        while self._committing and len(batch) < self._sync_batch:
+            batch.append(self._committing.popleft())
+        if not batch:
+            return
+        try:
+            outcomes = incoming.commit([(file, target) for file, target, _ in batch])
+        except BaseException as error:
+            for _, _, done in batch:
+                done.set_exception(error)
+            raise
+        for (_, _, done), outcome in zip(batch, outcomes, strict=True):
+            done.set_result(outcome)
