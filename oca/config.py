@@ -98,11 +98,16 @@ class UpstreamSettings(Settings, frozen=True, kw_only=True, forbid_unknown_field
     stall_timeout: Annotated[Seconds, setting("Time a source may send nothing in the middle of an answer.")] = Seconds(
         5
     )
+    min_rate: Annotated[BitsPerSecond, setting("A source that sends slower than this is given up.")] = BitsPerSecond(
+        16_000
+    )
     max_per_source: Annotated[int, setting("Requests under way to one source; more wait.", ge=1)] = 32
     max_flights: Annotated[int, setting("Objects being fetched at once; a viewer's miss beyond is refused.", ge=1)] = (
         512
     )
-    distrust: Annotated[Seconds, setting("How long a source that sent wrong bytes is not asked.")] = Seconds(300)
+    distrust: Annotated[Seconds, setting("How long a source is not asked again for what it sent wrong bytes of.")] = (
+        Seconds(300)
+    )
     backoff: Annotated[Seconds, setting("How long a source that cannot be reached is not asked.")] = Seconds(1)
     negative_ttl: Annotated[Seconds, setting("How long 'no such rendition' is remembered.")] = Seconds(5)
     negative_entries: Annotated[int, setting("How many such answers are remembered.", ge=1)] = 4096
@@ -129,7 +134,7 @@ class FillerSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=
     plan_interval: Annotated[Seconds, setting("How often the planner is asked for a new plan.")] = Seconds(10)
     report_interval: Annotated[Seconds, setting("How often progress is reported while filling.")] = Seconds(1)
     concurrency: Annotated[int, setting("Objects fetched at once for the plan.", ge=1)] = 4
-    attempts: Annotated[int, setting("Tries for one object in one window.", ge=1)] = 20
+    attempts: Annotated[int, setting("Tries for one object in one window.", ge=1)] = 200
     retry_delay: Annotated[Seconds, setting("Wait before the second try; doubles for each further one.")] = Seconds(1)
     retry_limit: Annotated[Seconds, setting("Longest wait between tries.")] = Seconds(60)
 

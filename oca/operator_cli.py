@@ -12,13 +12,16 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from control.kit.client import ServiceClient
+from control.kit.client import ServiceClient, ServiceError
+from control.kit.errors import UserError
 from control.kit.quantity import human_bytes, human_rate
 from oca.keeper.status import Status
 
 T = TypeVar("T")
 
 ADMIN = "http://127.0.0.1:8411"
+ANSWER_LIMIT_S = 60.0
+"""Evicting a title from slow disks takes its time."""
 STYLES = {"ready": "bold green", "draining": "yellow", "starting": "yellow", "stopping": "red"}
 
 admin_option = click.option(
@@ -82,7 +85,7 @@ def drain(admin: str, *, as_json: bool, off: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @click.argument("title")
 def evict(admin: str, title: str, rendition: str | None, *, as_json: bool, dry_run: bool) -> None:
-    """Remove TITLE from one appliance. A plan that holds it brings it back."""
+    """Remove TITLE from one appliance. The next plan that holds it brings it back."""
     wish = {"title": title, "rendition": rendition, "dry_run": dry_run}
     answer = asyncio.run(_ask(admin, "POST", "/v1/evict", msgspec.json.Decoder(EvictAnswer).decode, wish))
     if as_json:
@@ -95,10 +98,13 @@ def evict(admin: str, title: str, rendition: str | None, *, as_json: bool, dry_r
 
 
 async def _ask(admin: str, method: str, path: str, decode: Callable[[bytes], T], wish: object = None) -> T:
-    async with ServiceClient("keeper", admin, timeout_s=30.0) as client:
-        if method == "GET":
-            return await client.get(path, decode)
-        return await client.post(path, msgspec.json.encode(wish), decode)
+    async with ServiceClient("keeper", admin, timeout_s=ANSWER_LIMIT_S) as client:
+        try:
+            if method == "GET":
+                return await client.get(path, decode)
+            return await client.post(path, msgspec.json.encode(wish), decode)
+        except ServiceError as error:
+            raise UserError(str(error)) from error
 
 
 def _print_json(value: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from types import TracebackType
 from typing import TypeVar
@@ -88,6 +89,10 @@ class ServiceClient:
                 return data
         except asyncio.TimeoutError as error:
             raise UnreachableError(f"{self.name} at {url} did not answer in {self._timeout.total} s") from error
+        except aiohttp.ClientConnectorError as error:
+            number = error.os_error.errno
+            words = os.strerror(number).lower() if number and number > 0 else str(error)
+            raise UnreachableError(f"{self.name} at {url} cannot be reached: {words}") from error
         except aiohttp.ClientError as error:
             raise UnreachableError(f"{self.name} at {url} cannot be reached: {error}") from error
 

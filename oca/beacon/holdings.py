@@ -1,4 +1,8 @@
-"""What one receiver has been told of what is held, and what to tell it next. Pure."""
+"""What one receiver has been told of what is held, and what to tell it next. Pure.
+
+It is told even that nothing has changed: a receiver that started anew learns from the sequence that it knows
+nothing of this appliance, and asks for all.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +22,13 @@ class Holdings:
     def __repr__(self) -> str:
         return f"<Holdings told up to {self._told}, sequence {self._sequence}>"
 
-    def next(self, books: Books) -> tuple[Inventory, int] | None:
-        """The inventory to send now and the change it brings the receiver to; None when it knows all."""
+    def next(self, books: Books) -> tuple[Inventory, int]:
+        """The inventory to send now, empty when nothing has changed, and the change it brings the receiver to."""
         since = books.since(self._told) if self._told is not None else None
         if since is None:
             held = tuple(entry.row() for entry in books if entry.objects_held)
             return self._made(full=True, held=held, gone=()), books.change
         changed, gone = since
-        if not changed and not gone:
-            return None
         held = tuple(entry.row() for entry in changed if entry.objects_held)
         emptied = [tuple(entry.key) for entry in changed if not entry.objects_held]
         return self._made(full=False, held=held, gone=(*map(tuple, gone), *emptied)), books.change

@@ -36,11 +36,8 @@ class Receiver:
         await self._post("/v1/heartbeats", encode(heartbeat), "heartbeat")
 
     async def inventory(self, books: Books) -> None:
-        """Send what the receiver does not know yet. Raises UnreachableError; then all is sent next time."""
-        due = self._holdings.next(books)
-        if due is None:
-            return
-        inventory, change = due
+        """Send what changed, if only that nothing did. Raises UnreachableError; then all is sent next time."""
+        inventory, change = self._holdings.next(books)
         try:
             await self._post("/v1/inventories", encode(inventory), "inventory")
         except UnreachableError as error:

@@ -72,6 +72,7 @@ class Filler:
         self._meter = meter
         self._bucket = Bucket(0)
         self._numbers = itertools.count()
+        self._repeat = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._log = get_logger()
 
@@ -88,6 +89,10 @@ class Filler:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+
+    def again(self) -> None:
+        """Look at the plan anew: what was held may be gone, or more may fit."""
+        self._repeat.set()
 
     def report(self) -> FillReport | None:
         """Progress of the plan, None without a plan."""
@@ -109,25 +114,26 @@ class Filler:
 
     async def _live(self) -> None:
         while True:
-            changed = self._plans.changed
-            plan = self._plans.current
-            work = asyncio.get_running_loop().create_task(self._follow(plan))
-            waiter = asyncio.get_running_loop().create_task(changed.wait())
+            self._repeat.clear()
+            work = asyncio.get_running_loop().create_task(self._follow(self._plans.current))
+            turns = [
+                asyncio.get_running_loop().create_task(turn.wait()) for turn in (self._plans.changed, self._repeat)
+            ]
             try:
-                await asyncio.wait({work, waiter}, return_when=asyncio.FIRST_COMPLETED)
-                if work.done() and not work.cancelled() and work.exception() is not None:
+                await asyncio.wait({work, *turns}, return_when=asyncio.FIRST_COMPLETED)
+                if work.done() and work.exception() is not None:
                     self._log.error("fill_crashed", error=repr(work.exception()))
-                await changed.wait()
+                await asyncio.wait(turns, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                work.cancel()
-                waiter.cancel()
-                await asyncio.gather(work, waiter, return_exceptions=True)
+                for task in (work, *turns):
+                    task.cancel()
+                await asyncio.gather(work, *turns, return_exceptions=True)
 
     async def _follow(self, plan: FillPlan | None) -> None:
         if plan is None:
             return
         holds, left_out = that_fit(plan, self._budget())
-        progress = self.progress = Progress(plan, holds, left_out)
+        progress = self.progress = Progress(plan, holds, left_out, before=self.progress)
         self._bucket = Bucket(plan.window.rate_bps)
         while phase(plan, self._clock.now()) == "before":
             await self._clock.sleep(min(LOOK_AGAIN_S, plan.window.start - self._clock.now()))
@@ -149,7 +155,7 @@ class Filler:
 
     async def _carry_out(self, plan: FillPlan, progress: Progress) -> bool:
         """Fetch what is missing until nothing is or the window ends; True when nothing is missing."""
-        round_ = _Round(progress.holds)
+        round_ = _Round([hold for hold in progress.holds if not self._complete(hold)])
         running: dict[asyncio.Task[None], _Job] = {}
         try:
             while phase(plan, self._clock.now()) == "open":
@@ -219,10 +225,18 @@ class Filler:
         self._meter.inc("oca_fill_failures_total")
         progress.error(f"{job.hold.title}/{job.hold.rendition}: {error.reason}")
         if job.attempt >= self._settings.attempts:
-            round_.given_up += 1
+            opens = next_step_at(job.hold.sources, self._clock.now())
+            if opens is None:
+                round_.given_up += 1
+            else:
+                round_.put_off(_Job(now + opens - self._clock.now(), job.number, job.hold, job.position, job.attempt))
             return
         wait_s = delay_before(job.attempt + 1, first_s=self._settings.retry_delay, limit_s=self._settings.retry_limit)
         round_.put_off(_Job(now + wait_s, job.number, job.hold, job.position, job.attempt + 1))
+
+    def _complete(self, hold: Hold) -> bool:
+        entry = self._shelves.books.get(RenditionKey(hold.title, hold.rendition))
+        return entry is not None and entry.index_xxh3 == hold.index_xxh3 and entry.objects_held == entry.objects_total
 
     def _budget(self) -> int:
         return sum(max(0, disk.capacity_bytes - disk.reserve_bytes) for disk in self._shelves.usable)

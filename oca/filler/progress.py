@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Literal
 
 from control.wire import FillPlan, FillReport, Hold, Source
@@ -18,11 +18,12 @@ State = Literal["waiting", "running", "done", "failed"]
 class Progress:
     """Counts of one plan. Totals come from the books, so they are right after a crash too."""
 
-    def __init__(self, plan: FillPlan, holds: list[Hold], left_out: list[Hold]) -> None:
+    def __init__(self, plan: FillPlan, holds: list[Hold], left_out: list[Hold], before: Progress | None = None) -> None:
         self.plan = plan
         self.holds = holds
         self.state: State = "waiting"
-        self.bytes_by_source: dict[str, int] = {}
+        same = before is not None and before.plan.id == plan.id
+        self.bytes_by_source: dict[str, int] = before.bytes_by_source if before is not None and same else {}
         self._errors: OrderedDict[str, None] = OrderedDict()
         if left_out:
             self.error(f"{len(left_out)} renditions of the plan do not fit on the disks that are usable")
@@ -67,6 +68,3 @@ def _held(holds: Iterable[Hold], books: Books) -> tuple[int, int]:
             objects += entry.objects_held
             size += entry.bytes_held + entry.index_bytes
     return objects, size
-
-
-ReportSink = Callable[[FillReport], None]

@@ -80,6 +80,9 @@ class Cmcd(msgspec.Struct, frozen=True, gc=False):
     """Unknown keys with their raw values."""
 
 
+_NOTHING: Final = Cmcd()
+
+
 class Reader:
     """Reads the fields of one connection's requests; remembers one text for each of the four."""
 
@@ -182,7 +185,8 @@ def _merged(parts: list[tuple[Any, ...] | Told]) -> Cmcd:
     other: dict[str, str] = {}
     for field, part in zip(_FIELDS, parts, strict=True):
         if isinstance(part, tuple):
-            told.update((name, value) for name, value in zip(field.names, part, strict=True) if value)
+            pairs_told = zip(field.names, part, strict=True)
+            told.update((name, value) for name, value in pairs_told if value != getattr(_NOTHING, name))
         else:
             other.update(part.get("other", {}))
             told.update(part)

@@ -41,6 +41,9 @@ from oca.upstream.index import Indexes
 from oca.upstream.source import Upstream
 from oca.upstream.trust import Trust
 
+POPULARITY_S = 30.0
+"""Who was asked for how often is written at this interval: losing half a minute of it costs nothing."""
+
 
 class Keeper:
     """The process that owns the disks. Satisfies `lifecycle.Service`."""
@@ -72,6 +75,7 @@ class Keeper:
             raise
         self._started = True
         self.stowage.load()
+        self.watch.begin()
         await self.purges.resume()
         self.plans.load()
         self._plan_changed()
@@ -147,7 +151,9 @@ class Keeper:
         )
         self.links = LinkServer(settings.keeper_socket, self.workers, _Desk(self.flow, self.tally, self.flights), meter)
         self.purges = Purges(self.shelves, self.stowage, self.flights, self.indexes, me=me, clock=clock)
-        self.watch = DiskWatch(self.shelves, self.stowage, self.purges, changed=self.workers.disks_changed, meter=meter)
+        self.watch = DiskWatch(
+            self.shelves, self.stowage, self.purges, changed=self._disks_changed, clock=clock, meter=meter
+        )
         self.beacon = Beacon(
             settings,
             epoch=self.condition.epoch,
@@ -160,6 +166,7 @@ class Keeper:
         )
         self.periodics = [
             Periodic("books", float(store.commit_interval), self._write_books, clock),
+            Periodic("popularity", POPULARITY_S, self._write_popularity, clock),
             Periodic("tally", 1.0, self.tally.round, clock),
             Periodic("gauges", 1.0, self._measure, clock),
             Periodic("disks", float(store.check_interval), self.watch.round, clock),
@@ -170,7 +177,7 @@ class Keeper:
     def _wire_upstream(self, origin: Source) -> None:
         settings, clock, meter = self.settings, self.clock, self.meter
         me = settings.appliance
-        self.upstream = Upstream(settings.upstream, me=me)
+        self.upstream = Upstream(settings.upstream, me=me, clock=clock)
         self.trust = Trust(distrust_s=settings.upstream.distrust, backoff_s=settings.upstream.backoff)
         self.stowage = Stowage(
             self.shelves,
@@ -240,9 +247,16 @@ class Keeper:
             for hold in plan.hold:
                 self.indexes.negative.forget(RenditionKey(hold.title, hold.rendition))
 
+    def _disks_changed(self) -> None:
+        self.workers.disks_changed()
+        self.filler.again()
+
     async def _write_books(self) -> None:
         await self.shelves.settle()
         await self.shelves.flush()
+
+    async def _write_popularity(self) -> None:
+        await self.shelves.flush(popularity=True)
 
     async def _measure(self) -> None:
         self.condition.measure()

@@ -109,7 +109,7 @@ def status(keeper: Keeper) -> Status:
         objects=sum(entry.objects_held for entry in books),
         bytes=sum(entry.bytes_on_disks for entry in books),
         flights=len(keeper.flights),
-        left_alone=[f"{name}: {words}" for name in sorted(names) if (words := keeper.trust.against(name, now))],
+        left_alone=[f"{name}: {words}" for name in sorted(names) if (words := keeper.trust.against(name, None, now))],
         reports_failing=keeper.beacon.failing,
         plan=keeper.plans.current.id if keeper.plans.current else None,
         fill=keeper.filler.report(),

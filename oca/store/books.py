@@ -29,6 +29,7 @@ class Books:
         self._gone: deque[tuple[int, RenditionKey]] = deque(maxlen=GONE_KEPT)
         self._gone_complete_since = 0
         self._dirty: set[RenditionKey] = set()
+        self._used: set[RenditionKey] = set()
 
     def __repr__(self) -> str:
         return f"<Books of {len(self._entries)} renditions at change {self.change}>"
@@ -108,7 +109,7 @@ class Books:
         if entry is not None:
             entry.requests += requests
             entry.last_used = max(entry.last_used, now)
-            self._dirty.add(key)
+            self._used.add(key)
 
     def mark(self, key: RenditionKey, *, pinned: bool, value: float | None) -> None:
         """What the plan says of `key`: pinned, and its value or None when no plan holds it."""
@@ -153,9 +154,12 @@ class Books:
         """Renditions not yet written to the ledger as they are."""
         return len(self._dirty)
 
-    def take_changes(self) -> list[Change]:
-        """Rows for the ledger, and count them as written."""
+    def take_changes(self, *, popularity: bool) -> list[Change]:
+        """Rows for the ledger, and count them as written; with `popularity` also where only that changed."""
         taken, self._dirty = self._dirty, set()
+        if popularity:
+            taken |= self._used
+            self._used = set()
         return [_change(key, self._entries.get(key)) for key in taken]
 
     def put_back(self, changes: list[Change]) -> None:

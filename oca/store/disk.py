@@ -33,8 +33,10 @@ from oca.store.layout import IDENTITY, INCOMING, SEGMENTS
 T = TypeVar("T")
 
 THREADS = 4
+"""For reading and writing; `SYNCERS` for making durable, which is waiting."""
+SYNCERS = 16
 LEAST_FREE_BYTES = 16 * 1024 * 1024
-"""A file system with less than this left (or than 1 % of a smaller one) counts as full."""
+"""A file system with less than this left counts as full; of one smaller than 100 times this, 1 %."""
 _OURS = {SEGMENTS, INCOMING, f"{IDENTITY}.new", "lost+found"}
 """What may be in a directory that has no identity yet: a start that was cut short, or a fresh file system."""
 
@@ -54,11 +56,14 @@ class Disk:
         self.used_bytes = 0
         self.promised_bytes = 0
         self._limit_bytes = int(settings.capacity)
+        self._free_bytes = 0
+        self._margin_bytes = LEAST_FREE_BYTES
         self._appliance = appliance
         self._slow_after_s = slow_after_s
         self._sync_batch = sync_batch
         self._threads: ThreadPoolExecutor | None = None
         self._committer: ThreadPoolExecutor | None = None
+        self._syncers: ThreadPoolExecutor | None = None
         self._committing: deque[tuple[IncomingFile, Path, Future[OSError | None]]] = deque()
         self._lock = -1
         self._names = itertools.count()
@@ -78,6 +83,7 @@ class Disk:
         assert self._lock < 0, f"{self!r} opened twice"
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"disk-{self.id}")
         self._committer = ThreadPoolExecutor(1, thread_name_prefix=f"commit-{self.id}")
+        self._syncers = ThreadPoolExecutor(SYNCERS, thread_name_prefix=f"sync-{self.id}")
         try:
             await self._guarded(lambda: self._open(known_uuid, now))
         except DiskError as fault:
@@ -92,11 +98,11 @@ class Disk:
 
     async def close(self) -> None:
         """Finish what is being committed and let the disk go. May be called again."""
-        for executor in (self._threads, self._committer):
+        for executor in (self._threads, self._committer, self._syncers):
             if executor is not None:
                 hung = self.state in ("failed", "missing")
                 await asyncio.to_thread(executor.shutdown, wait=not hung, cancel_futures=hung)
-        self._threads = self._committer = None
+        self._threads = self._committer = self._syncers = None
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -106,15 +112,21 @@ class Disk:
         if self._threads is None:
             return
         try:
-            free = await self._guarded(self._look)
+            self._free_bytes = await self._guarded(self._look)
         except DiskError as fault:
             self._become(fault.state, fault.words)
             return
-        scarce = min(LEAST_FREE_BYTES, self.capacity_bytes // 100)
-        if self.state == "ok" and free < scarce:
-            self._become("full", f"{free} bytes are left on its file system")
-        elif self.state == "full" and free > 2 * scarce:
+        self.fit()
+        if self.state == "ok" and self._free_bytes < self._margin_bytes:
+            self._become("full", f"{self._free_bytes} bytes are left on its file system")
+        elif self.state == "full" and self._free_bytes > 2 * self._margin_bytes:
             self._become("ok", "")
+
+    def fit(self) -> None:
+        """Set the capacity to what is configured, or less when the file system has no room for it."""
+        room = self.used_bytes + self.promised_bytes + self._free_bytes - self._margin_bytes
+        room -= room % self._margin_bytes
+        self.capacity_bytes = max(0, min(self._limit_bytes or room, room))
 
     # What is asked of it
 
@@ -237,7 +249,8 @@ class Disk:
                 raise StorageError(f"disk {self.id} at {self.path}: {words}")
             self.uuid = found.uuid
             self._empty_incoming()
-            self._measure()
+            self._free_bytes = self._look()
+            self.fit()
         except BaseException:
             os.close(self._lock)
             self._lock = -1
@@ -276,17 +289,13 @@ class Disk:
                 os.unlink(entry.path)
         sync_directory(self.path)
 
-    def _measure(self) -> None:
-        size = os.statvfs(self.path)
-        whole = size.f_blocks * size.f_frsize
-        self.capacity_bytes = min(self._limit_bytes or whole, whole)
-
     def _look(self) -> int:
         here = os.stat(self.path)
         held = os.fstat(self._lock)
         if (here.st_dev, here.st_ino) != (held.st_dev, held.st_ino):
             raise FileNotFoundError(errno.ENOENT, "another directory is there now", str(self.path))
         size = os.statvfs(self.path)
+        self._margin_bytes = max(4096, min(LEAST_FREE_BYTES, size.f_blocks * size.f_frsize // 100))
         if size.f_flag & os.ST_RDONLY:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self.path))
         os.stat(self.path / INCOMING)
@@ -299,7 +308,8 @@ class Disk:
         if not batch:
             return
         try:
-            outcomes = incoming.commit([(file, target) for file, target, _ in batch])
+            assert self._syncers is not None, f"{self!r} commits while it is closed"
+            outcomes = incoming.commit([(file, target) for file, target, _ in batch], self._syncers)
         except BaseException as error:
             for _, _, done in batch:
                 done.set_exception(error)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from oca.store.identity import sync_directory
@@ -75,36 +76,56 @@ class IncomingFile:
         assert 0 <= offset <= offset + count <= self.length, f"{self!r}: {count} bytes at {offset} lie outside"
 
 
-def commit(batch: list[tuple[IncomingFile, Path]]) -> list[OSError | None]:
+def commit(batch: list[tuple[IncomingFile, Path]], syncers: ThreadPoolExecutor) -> list[OSError | None]:
     """Give each file its real name, durably; one error or None for each.
 
-    The bytes are durable before the name exists, so a crash leaves whole objects or none.
+    The bytes are durable before the name exists, so a crash leaves whole objects or none. Files are synced
+    side by side on the threads of `syncers`: the file system's journal commits them together.
     """
-    outcomes: list[OSError | None] = []
+    outcomes = list(syncers.map(_synced, (file for file, _ in batch)))
     directories: dict[Path, None] = {}
-    for file, target in batch:
-        try:
-            file.sync()
-            for made in _made_directories(target.parent):
-                directories[made] = None
-            file.path.rename(target)
-            directories[target.parent] = None
-            file.close()
-            outcomes.append(None)
-        except OSError as error:
-            file.discard()
-            outcomes.append(error)
-    for directory in directories:
-        try:
-            sync_directory(directory)
-        except FileNotFoundError:
-            continue  # evicted meanwhile: there is nothing to keep
-        except OSError as error:
+    for number, (file, target) in enumerate(batch):
+        outcomes[number] = outcomes[number] or _renamed(file, target, directories)
+    for directory, error in zip(directories, syncers.map(_directory_synced, directories), strict=True):
+        if error is not None:
             outcomes = [
-                error if outcome is None and target.parent.is_relative_to(directory) else outcome
+                outcome or (error if target.is_relative_to(directory) else None)
                 for outcome, (_, target) in zip(outcomes, batch, strict=True)
             ]
     return outcomes
+
+
+def _synced(file: IncomingFile) -> OSError | None:
+    try:
+        file.sync()
+    except OSError as error:
+        file.discard()
+        return error
+    return None
+
+
+def _renamed(file: IncomingFile, target: Path, directories: dict[Path, None]) -> OSError | None:
+    """Rename, with every directory whose entries that changed added to `directories`."""
+    try:
+        for changed in _made_directories(target.parent):
+            directories[changed] = None
+        file.path.rename(target)
+        directories[target.parent] = None
+        file.close()
+    except OSError as error:
+        file.discard()
+        return error
+    return None
+
+
+def _directory_synced(directory: Path) -> OSError | None:
+    try:
+        sync_directory(directory)
+    except FileNotFoundError:
+        return None  # evicted meanwhile: there is nothing to keep
+    except OSError as error:
+        return error
+    return None
 
 
 def _made_directories(rendition: Path) -> list[Path]:

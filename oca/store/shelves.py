@@ -99,7 +99,9 @@ class Shelves:
             await disk.close()
             raise StorageError(f"{fault}") from fault
         await self.ledger.remember(f"disk:{disk.id}", disk.uuid)
-        for stray in agree(self.books, disk, survey):
+        strays = agree(self.books, disk, survey)
+        disk.fit()
+        for stray in strays:
             await disk.run(partial(shutil.rmtree, rendition_path(disk.path, stray)))
         for each in survey.listed:
             if each.part.mtime_ns == 0:
@@ -115,14 +117,17 @@ class Shelves:
         """Finish what is landing, write the books, let the disks go."""
         await self.landed()
         await self.settle(everything=True)
-        await self.flush()
+        await self.flush(popularity=True)
         for disk in self.disks.values():
             await disk.close()
         await self.ledger.close()
 
-    async def flush(self) -> None:
-        """Write what changed to the ledger. Raises StorageError; nothing is lost then."""
-        changes = self.books.take_changes()
+    async def flush(self, *, popularity: bool = False) -> None:
+        """Write what changed to the ledger; with `popularity` also who was asked for since. Raises StorageError.
+
+        Nothing is lost then: it is tried again with the next.
+        """
+        changes = self.books.take_changes(popularity=popularity)
         if not changes:
             return
         try:

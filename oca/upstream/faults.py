@@ -12,8 +12,12 @@ class SourceError(Exception):
         self.words = words
 
 
-class UnavailableError(SourceError):
-    """It cannot be reached, is too slow, broke off, or answered 5xx: it may do better soon."""
+class UnreachableError(SourceError):
+    """Nobody answers there: what is asked for makes no difference."""
+
+
+class BrokenError(SourceError):
+    """It answered with an error, broke off or was too slow: another object may fare better."""
 
 
 class AbsentError(SourceError):

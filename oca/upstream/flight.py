@@ -19,7 +19,7 @@ from control.wire import Source, StoredObject
 from oca.store.faults import DiskError, NoRoomError
 from oca.store.layout import ObjectKey
 from oca.store.shelves import Incoming
-from oca.upstream.faults import AbsentError, LyingError, RefusedError, SourceError, UnavailableError
+from oca.upstream.faults import AbsentError, BrokenError, LyingError, RefusedError, SourceError
 from oca.upstream.known import KnownIndex
 from oca.upstream.source import Upstream
 
@@ -225,7 +225,7 @@ class Flight:
             if self._pace is not None:
                 await self._rest(self._pace(len(chunk)))
         if at != self.wanted.bytes:
-            raise UnavailableError(source.name, f"ended after {at} of {self.wanted.bytes} bytes")
+            raise BrokenError(source.name, f"ended after {at} of {self.wanted.bytes} bytes")
         if hasher.hexdigest() != self.wanted.xxh3:
             raise LyingError(source.name, f"sent bytes whose checksum is not the index's {self.wanted.xxh3}")
 

@@ -148,7 +148,7 @@ class Flights:
             raise RefusedError(503, "the appliance is stopping")
         if len(self._tasks) >= self._settings.max_flights:
             raise RefusedError(503, "too many fetches are under way")
-        may, held = self._trust.sift(sources, self._clock.monotonic())
+        may, held = self._trust.sift(sources, key.of, self._clock.monotonic())
         if not may:
             raise RefusedError(503, "; ".join(held) or f"no source may be asked for {key} yet")
         flight = Flight(
@@ -172,8 +172,6 @@ class Flights:
         path, refusal = None, None
         try:
             path = await flight.run()
-            if flight.asking is not None:
-                self._trust.clear(flight.asking.name)
         except RefusedError as error:
             refusal = error
         except Exception:
@@ -206,7 +204,7 @@ class Flights:
             account(source, count)
 
     def _blame(self, key: ObjectKey, source: Source, fault: SourceError) -> None:
-        self._trust.note(fault, self._clock.monotonic())
+        self._trust.note(source, key.of, fault, self._clock.monotonic())
         self._meter.inc("oca_upstream_failures_total", kind=type(fault).__name__)
         if isinstance(fault, LyingError):
             self._log.error("upstream_lied", source=source.name, url=source.url, key=str(key), error=fault.words)

@@ -142,7 +142,7 @@ class Indexes:
                 return read_index(key, held, object_limit=self._settings.object_limit, xxh3=ask.xxh3)
             except ValueError as error:
                 self._log.warning("index_not_as_planned", rendition=str(key), error=str(error))
-        may, words = self._trust.sift(ask.sources, self._clock.monotonic())
+        may, words = self._trust.sift(ask.sources, key, self._clock.monotonic())
         unknown = False
         for source in may:
             try:
@@ -150,9 +150,8 @@ class Indexes:
             except SourceError as fault:
                 words.append(str(fault))
                 unknown |= source.kind == "cache" and isinstance(fault, AbsentError) and not fault.loop
-                self._blame(fault, key)
+                self._blame(source, fault, key)
                 continue
-            self._trust.clear(source.name)
             return found
         refusal = RefusedError(404 if unknown else 503, "; ".join(words) or f"no source for {key} yet")
         if unknown:
@@ -174,8 +173,8 @@ class Indexes:
         except ValueError as error:
             raise LyingError(source.name, str(error)) from error
 
-    def _blame(self, fault: SourceError, key: RenditionKey) -> None:
-        self._trust.note(fault, self._clock.monotonic())
+    def _blame(self, source: Source, fault: SourceError, key: RenditionKey) -> None:
+        self._trust.note(source, key, fault, self._clock.monotonic())
         self._meter.inc("oca_upstream_failures_total", kind=type(fault).__name__)
         if isinstance(fault, LyingError):
             self._log.error("upstream_lied", source=fault.source, key=str(key.object(INDEX)), error=fault.words)

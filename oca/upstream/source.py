@@ -14,12 +14,15 @@ from dataclasses import dataclass
 import aiohttp
 from aiohttp import hdrs
 
+from control.kit.clock import Clock
 from control.wire import Source
 from oca.config import UpstreamSettings
-from oca.upstream.faults import AbsentError, UnavailableError
+from oca.upstream.faults import AbsentError, BrokenError, SourceError, UnreachableError
 
 CDN_LOOP = "CDN-Loop"
 READ_BYTES = 256 * 1024
+SLOW_START_S = 5.0
+"""Waiting that a source may cost before its rate is looked at."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,9 @@ class Answer:
 class Upstream:
     """HTTP to every source, with time limits and a limit of requests per source."""
 
-    def __init__(self, settings: UpstreamSettings, *, me: str) -> None:
+    def __init__(self, settings: UpstreamSettings, *, me: str, clock: Clock) -> None:
         self._settings = settings
+        self._clock = clock
         self._me = me
         self._session: aiohttp.ClientSession | None = None
         self._slots: dict[str, asyncio.Semaphore] = {}
@@ -53,7 +57,7 @@ class Upstream:
     async def fetch(self, source: Source, key: str, via: Sequence[str] = ()) -> AsyncIterator[Answer]:
         """Ask `source` for `key`. `via` are the appliances that asked before us.
 
-        Raises UnavailableError or AbsentError, also from within `chunks`.
+        Raises UnreachableError, BrokenError or AbsentError, also from within `chunks`.
         """
         slots = self._slots.setdefault(source.url, asyncio.Semaphore(self._settings.max_per_source))
         async with slots:
@@ -72,22 +76,29 @@ class Upstream:
             async with asyncio.timeout(self._settings.connect_timeout + self._settings.first_byte_timeout):
                 return await self._client().get(url, headers=headers, allow_redirects=False)
         except TimeoutError as error:
-            raise UnavailableError(source.name, f"{source.url} did not answer in time") from error
+            raise UnreachableError(source.name, f"{source.url} did not answer in time") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise UnavailableError(source.name, f"{source.url} cannot be reached: {error}") from error
+            raise UnreachableError(source.name, f"{source.url} cannot be reached: {error}") from error
 
     async def _chunks(self, source: Source, answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        """The body as it comes. Only time spent waiting for the source counts against it."""
+        waited = received = 0.0
         while True:
+            asked = self._clock.monotonic()
             try:
                 async with asyncio.timeout(self._settings.stall_timeout):
                     chunk = await answer.content.readany()
             except TimeoutError as error:
                 words = f"sent nothing for {self._settings.stall_timeout:g} s"
-                raise UnavailableError(source.name, words) from error
+                raise BrokenError(source.name, words) from error
             except (aiohttp.ClientError, OSError) as error:
-                raise UnavailableError(source.name, f"broke off: {error}") from error
+                raise BrokenError(source.name, f"broke off: {error}") from error
             if not chunk:
                 return
+            waited += self._clock.monotonic() - asked
+            received += len(chunk)
+            if waited > SLOW_START_S and received * 8 < waited * self._settings.min_rate:
+                raise BrokenError(source.name, f"sent {received:.0f} bytes in {waited:.1f} s, slower than allowed")
             yield chunk
 
     def _client(self) -> aiohttp.ClientSession:
@@ -101,10 +112,10 @@ class Upstream:
         return self._session
 
 
-async def _refusal(source: Source, answer: aiohttp.ClientResponse) -> AbsentError | UnavailableError:
+async def _refusal(source: Source, answer: aiohttp.ClientResponse) -> SourceError:
     words = f"answered {answer.status} {answer.reason or ''}".rstrip()
     if answer.status in (404, 410):
         return AbsentError(source.name, words)
     if answer.status == 508:
         return AbsentError(source.name, words, loop=True)
-    return UnavailableError(source.name, words)
+    return BrokenError(source.name, words)

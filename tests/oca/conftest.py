@@ -1,5 +1,5 @@
-"""A world for the keeper and its rooms: renditions with true indexes, sources that do as told, a worker's end
-of the link, and a planner and steering that take what they are sent."""
+"""A world for the keeper and its rooms: renditions with true indexes, sources that do as told, a real store,
+and what a flight needs to bring one into the other."""
 
 import asyncio
 import contextlib
@@ -16,17 +16,12 @@ from control.kit.metrics import Meter
 from control.kit.quantity import Bytes, Seconds
 from control.kit.settings import Listen
 from control.wire import (
-    DemandReport,
     FillPlan,
-    FillReport,
     FillWindow,
-    Heartbeat,
     Hold,
-    Inventory,
     RenditionIndex,
     Source,
     StoredObject,
-    decode,
     encode,
 )
 from oca import metrics
@@ -38,12 +33,17 @@ from oca.config import (
     StoreSettings,
     UpstreamSettings,
 )
-from oca.link import messages as link
+from oca.keeper.stowage import Stowage
+from oca.policy.lru import Lru
 from oca.store.disk import Disk
 from oca.store.layout import ObjectKey, RenditionKey
 from oca.store.ledger import Ledger
 from oca.store.shelves import Shelves
+from oca.upstream.flights import Flights
+from oca.upstream.index import Indexes
 from oca.upstream.known import read_index
+from oca.upstream.source import Upstream
+from oca.upstream.trust import Trust
 
 WAIT_S = 15.0
 
@@ -228,129 +228,6 @@ class FakeSource:
         return response
 
 
-class FakeServices:
-    """Steering and fill in one: takes every report, gives out `plan`."""
-
-    def __init__(self):
-        self.heartbeats, self.inventories, self.demands, self.reports = [], [], [], []
-        self.plan = None
-        self.full_wanted = 0
-        self.status = 204
-        self.polls = []
-        self._runner = None
-        self.port = 0
-
-    async def start(self):
-        app = web.Application(client_max_size=1 << 26)
-        kinds = {
-            "heartbeats": (Heartbeat, self.heartbeats),
-            "inventories": (Inventory, self.inventories),
-            "demand": (DemandReport, self.demands),
-            "fill-reports": (FillReport, self.reports),
-        }
-        for path, (kind, kept) in kinds.items():
-            app.router.add_post(f"/v1/{path}", self._taker(kind, kept))
-        app.router.add_get("/v1/plans/{appliance}", self._give_plan)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
-        await site.start()
-        self.port = site._server.sockets[0].getsockname()[1]
-        return self
-
-    async def stop(self):
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.port}"
-
-    def _taker(self, kind, kept):
-        async def take(request):
-            message = decode(await request.read(), kind)
-            if kind is Inventory and self.full_wanted and not message.full:
-                self.full_wanted -= 1
-                return web.Response(status=409)
-            if self.status != 204:
-                return web.Response(status=self.status)
-            kept.append(message)
-            return web.Response(status=204)
-
-        return take
-
-    async def _give_plan(self, request):
-        if self.plan is None:
-            self.polls.append(404)
-            return web.Response(status=404)
-        etag = f'"{self.plan.id}"'
-        if request.headers.get("If-None-Match") == etag:
-            self.polls.append(304)
-            return web.Response(status=304, headers={"ETag": etag})
-        self.polls.append(200)
-        return web.Response(body=encode(self.plan), headers={"ETag": etag})
-
-
-class FakeWorker:
-    """A worker's end of the link: says Hello, keeps what it hears."""
-
-    def __init__(self, number=0, pid=1):
-        self.number, self.pid = number, pid
-        self.heard = []
-        self.closed = asyncio.Event()
-        self.reading = asyncio.Event()
-        self.reading.set()
-
-    async def connect(self, path):
-        self._reader, self._writer = await asyncio.open_unix_connection(str(path))
-        self._task = asyncio.create_task(self._listen())
-        self.say(link.Hello(self.number, self.pid))
-        await self.hear(link.Welcome)
-        return self
-
-    def say(self, *messages):
-        for message in messages:
-            self._writer.write(link.frame(message))
-
-    async def hear(self, kind, key=None):
-        """The first message of `kind` (about `key`), waiting for it."""
-
-        def found():
-            return next(iter(self.all(kind, key)), None)
-
-        return await until(found, what=f"{kind.__name__} of {key}")
-
-    def all(self, kind, key=None):
-        return [each for each in self.heard if isinstance(each, kind) and (key is None or each.key == str(key))]
-
-    async def want(self, key, via=()):
-        """Ask, and wait until it is stored, refused or failed."""
-        seen = len(self.heard)
-        self.say(link.Want(str(key), tuple(via)))
-
-        def ended():
-            ends = (link.Stored, link.Refused, link.Failed)
-            return next((each for each in self.heard[seen:] if isinstance(each, ends) and each.key == str(key)), None)
-
-        return await until(ended, what=f"an end of {key}")
-
-    async def leave(self):
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        self._writer.close()
-        with contextlib.suppress(ConnectionError):
-            await self._writer.wait_closed()
-
-    async def _listen(self):
-        deframer = link.Deframer()
-        with contextlib.suppress(ConnectionError):
-            while data := await self._reader.read(65536):
-                self.heard += deframer.feed(data)
-                await self.reading.wait()
-        self.closed.set()
-
-
 class World:
     """Makes things and takes care that they end."""
 
@@ -367,16 +244,6 @@ class World:
         found = FakeSource(name, kind).add(*made)
         self.stack.push_async_callback(found.stop)
         return await found.start()
-
-    async def services(self):
-        found = FakeServices()
-        self.stack.push_async_callback(found.stop)
-        return await found.start()
-
-    async def worker(self, path, number=0, pid=1):
-        found = await FakeWorker(number, pid).connect(path)
-        self.stack.push_async_callback(found.leave)
-        return found
 
     def plan(self, *holds, name="p1", appliance="a1", start=0.0, end=4e9, rate=0, evict=()):
         window = FillWindow(start=start, end=end, rate_bps=rate)
@@ -449,6 +316,105 @@ class World:
             await shelves.finish(incoming, position, made.index.at(position))
 
 
+class Nobody:
+    """No workers to tell."""
+
+    def __init__(self):
+        self.told = []
+
+    def gone(self, prefix):
+        self.told.append(prefix)
+
+    async def flushed(self):
+        pass
+
+
+class Ear:
+    """A listener that writes down what it hears and copies what it may send, as a worker does."""
+
+    def __init__(self):
+        self.heard = []
+        self.sent = b""
+        self._path = None
+
+    def growing(self, key, path, length, available):
+        assert not self.heard, "growing comes first and once"
+        assert 0 < available <= length or length == 0
+        self.heard.append("growing")
+        self._path, self._file, self.length = path, open(path, "rb", buffering=0), length  # noqa: SIM115 - held as a worker would
+        self._send(available)
+
+    def grown(self, key, available):
+        assert self.heard[0] == "growing"
+        assert "stored" not in self.heard
+        assert available > len(self.sent)
+        self.heard.append("grown")
+        self._send(available)
+
+    def stored(self, key, path):
+        assert self.heard[0] == "growing"
+        self.heard.append("stored")
+        self._file.close()
+
+    def refused(self, key, status, reason):
+        assert not self.heard, "refused comes instead of everything else"
+        self.heard.append((status, reason))
+
+    def failed(self, key, reason):
+        assert self.heard[0] == "growing"
+        assert self.heard[-1] not in ("stored", "failed")
+        self.heard.append("failed")
+        self._file.close()
+
+    def _send(self, available):
+        while len(self.sent) < available:
+            self.sent += self._file.read(available - len(self.sent))
+
+    @property
+    def over(self):
+        return bool(self.heard) and (self.heard[-1] in ("stored", "failed") or isinstance(self.heard[-1], tuple))
+
+
+class Air:
+    """Everything a flight needs."""
+
+    def __init__(self, world, settings, shelves):
+        self.world, self.shelves = world, shelves
+        self.upstream = Upstream(settings, me="a1", clock=world.clock)
+        self.trust = Trust(distrust_s=float(settings.distrust), backoff_s=float(settings.backoff))
+        self.workers = Nobody()
+        self.stowage = Stowage(shelves, Lru(), announcer=self.workers, clock=world.clock, meter=world.meter)
+        rest = {"upstream": self.upstream, "trust": self.trust, "clock": world.clock, "meter": world.meter}
+        self.indexes = Indexes(settings, shelf=shelves, **rest)
+        self.flights = Flights(settings, stowage=self.stowage, **rest)
+        self.stowage.spare(self.flights.touches)
+        self.stowage.load()
+
+    def listen(self, made, name, *sources, **more):
+        """A new listener on the flight of an object; what refuses at once is written down like the rest."""
+        ear = Ear()
+        self.flights.join(ear, made.index, made.index.position(name), sources=[s.source() for s in sources], **more)
+        return ear
+
+    async def end_of(self, ear):
+        await self.world.until(lambda: ear.over, what=f"an end of {ear.heard}")
+        return ear.heard[-1]
+
+    def held(self, made, name):
+        """The bytes of an object as they lie on a disk, None when it is not held."""
+        path = self.shelves.holds(made.object(name), made.index.position(name))
+        return None if path is None else path.read_bytes()
+
+    async def stop(self):
+        await self.indexes.stop()
+        await self.flights.stop()
+        await self.upstream.close()
+        await self.shelves.landed()
+
+    def leftovers(self):
+        return [file for disk in self.shelves.disks.values() for file in (disk.path / "incoming").iterdir()]
+
+
 async def _closed_once(shelves):
     if not getattr(shelves, "closed_by_test", False):
         await shelves.close()
@@ -459,3 +425,15 @@ async def world(tmp_path):
     made = World(tmp_path)
     async with made.stack:
         yield made
+
+
+@pytest.fixture
+async def fly(world):
+    """Makes what a flight needs: `await fly()`, with disks and settings to one's liking."""
+
+    async def made(*disks, **limits):
+        air = Air(world, world.upstream_settings(**limits), await world.shelves(*disks))
+        world.stack.push_async_callback(air.stop)
+        return air
+
+    return made

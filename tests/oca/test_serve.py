@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 KEY = "title/v720-1/00001.m4s"
 
 

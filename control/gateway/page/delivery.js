@@ -10,7 +10,7 @@ const FAILED_LATELY_MS = 15000;
 /** The account of one session. `changed()` is called after every entry. */
 export class Delivery {
   constructor(session, title, changed) {
-    this.pathways = session.pathways.map((pathway) => ({ ...pathway, bytes: 0, segments: 0, failed_at: null }));
+    this.pathways = session.pathways.map((pathway) => ({ ...pathway, bytes: 0, failing: false, failed_at: -Infinity }));
     this.duration_s = session.duration_ms / 1000;
     this.video = new Map(title.renditions.filter((each) => each.kind === 'video').map((each) => [each.id, each]));
     this.title = title.id;
@@ -37,7 +37,7 @@ export class Delivery {
   failed(url) {
     const pathway = this.pathway(url);
     if (!pathway) return;
-    pathway.failed_at = performance.now();
+    Object.assign(pathway, { failing: true, failed_at: performance.now() });
     this.changed();
   }
 
@@ -48,8 +48,7 @@ export class Delivery {
     pathway.bytes += transferSize || encodedBodySize;
     const number = /^(\d+)\.m4s$/.exec(object)?.[1];
     if (number) {
-      pathway.segments += 1;
-      pathway.failed_at = null;
+      pathway.failing = false;
       if (this.video.has(rendition) || !this.video.size) this.took(Number(number) - 1, rendition, pathway);
     }
     this.changed();
@@ -63,7 +62,7 @@ export class Delivery {
 
   moved(from, to) {
     const left = this.pathways.find((each) => each.pathway === from);
-    const failed = left.failed_at !== null && performance.now() - left.failed_at < FAILED_LATELY_MS;
+    const failed = performance.now() - left.failed_at < FAILED_LATELY_MS;
     this.moves.push({ from, to, why: failed ? 'failed' : 'steered' });
   }
 

@@ -83,7 +83,11 @@ async function api(path, options) {
 
 async function refreshTitles() {
   const { titles } = await api(`v1/titles?limit=${PAGE_LIMIT}`);
-  await Promise.all(titles.map(async (title) => { title.seen = (await seen(title)) / title.duration_ms; }));
+  const watching = state.phase === 'starting' || state.phase === 'playing'; // then nothing on the page may jump
+  await Promise.all(titles.map(async (title) => {
+    const before = choice.titles.find(({ id }) => id === title.id);
+    title.seen = watching && before ? before.seen : (await seen(title)) / title.duration_ms;
+  }));
   const drawn = JSON.stringify(titles);
   if (drawn === choice.drawn) return;
   Object.assign(choice, { titles, drawn });
@@ -109,7 +113,8 @@ async function seen({ id, duration_ms }) {
 
 function remember(profile, title) {
   const known = new Set(JSON.parse(localStorage.getItem('oca.seen') ?? '[]'));
-  localStorage.setItem('oca.seen', JSON.stringify([...known, `${profile}/${title}`].slice(-PAGE_LIMIT)));
+  known.add(`${profile}/${title}`);
+  localStorage.setItem('oca.seen', JSON.stringify([...known].slice(-PAGE_LIMIT)));
 }
 
 function names() {
@@ -203,10 +208,9 @@ function open(is, title) {
     stalled: (ms) => current.report.event('stall', { value: ms, pathway: delivery.served_by }),
     changed: draw,
   });
-  current.report = new Report(is, video);
+  current.report = new Report(is, video, () => remember(is.profile, title.id));
   session = current;
   state.resumed_ms = is.resume_ms;
-  remember(is.profile, title.id);
   view.map(delivery.pathways, is.device);
 }
 

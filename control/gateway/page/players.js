@@ -177,8 +177,9 @@ async function startShaka({ video, url, at_s, tell }) {
   const player = new shaka.Player();
   player.configure({
     manifest: { retryParameters },
-    streaming: { retryParameters, bufferingGoal: BUFFER_S, bufferBehind: BEHIND_S, rebufferingGoal: 0 },
-    abr: { defaultBandwidthEstimate: FIRST_BPS, useNetworkInformation: false },
+    // Without prefetching: what was prefetched is thrown away when the quality changes, and at the start it does.
+    streaming: { retryParameters, bufferingGoal: BUFFER_S, bufferBehind: BEHIND_S, rebufferingGoal: 0, segmentPrefetchLimit: 0 },
+    abr: { defaultBandwidthEstimate: FIRST_BPS, useNetworkInformation: false, bandwidthUpgradeTarget: 0.7 },
   });
   player.getNetworkingEngine().registerResponseFilter((type, { data }) => {
     if (type === CONTENT_STEERING) tell.steering(read(JSON.parse(new TextDecoder().decode(data))));

@@ -5,10 +5,11 @@
 
 const EVERY_MS = 4000;
 
-/** Sends positions while `video` plays, at every pause and jump, and when the page goes away. */
+/** Sends positions while `video` plays, at every pause and jump, and when the page goes away. `kept()`: one arrived. */
 export class Report {
-  constructor(session, video) {
+  constructor(session, video, kept) {
     this.session = session;
+    this.kept = kept;
     this.video = video;
     this.sequence = 0;
     this.lost = 0;
@@ -53,6 +54,7 @@ export class Report {
     try {
       const answer = await fetch(path, { method, body, keepalive: true, headers: { 'Content-Type': 'application/json' } });
       if (!answer.ok) this.lost += 1;
+      else if (method === 'PUT') this.kept();
     } catch {
       this.lost += 1; // control is away; the video does not depend on it
     }

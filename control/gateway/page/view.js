@@ -131,7 +131,7 @@ export function pathways(list, served_by, priority) {
   for (const row of element('pathways').children) {
     const each = list.find(({ pathway }) => pathway === row.dataset.pathway);
     const out = Boolean(priority) && !priority.includes(each.pathway);
-    const failed = each.failed_at !== null;
+    const failed = each.failing;
     row.classList.toggle('lit', each.pathway === served_by);
     row.classList.toggle('out', out || failed);
     row.classList.toggle('failed', failed || out);
@@ -151,7 +151,7 @@ export function server(list, served_by) {
   const each = list.find(({ pathway }) => pathway === served_by);
   words('server', served_by ?? '–');
   element('server').style.setProperty('--hue', served_by ? hue(list, served_by) : '');
-  words('because', each?.reasons[0] ?? (served_by ? ' ' : 'Press play to see where the video comes from.'));
+  words('because', each?.reasons.slice(0, 2).join(', ') || (served_by ? ' ' : 'Press play to see where the video comes from.'));
 }
 
 /** The figures: [name, value, unit, 'good' | 'bad' | '']. */
@@ -194,7 +194,7 @@ export function strip({ segments, ends_s, pathways: list, duration_s }, now_s, a
       context.fillRect(x(start), 0, Math.max(x(end) - x(start) - (end === to ? scale : 0), 0), height);
     };
     fill(from, past, 1);
-    fill(past, to, past < now_s + ahead_s + 0.1 ? 0.6 : 0.25);
+    fill(past, to, past < now_s + ahead_s + 0.1 ? 0.7 : 0.25);
   });
   element('played').style.width = `${Math.min(100, (100 * now_s) / duration_s)}%`;
 }

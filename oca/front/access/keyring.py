@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from control.kit.errors import ConfigError
+from oca.front.access import network
 from oca.front.access.settings import AccessSettings, Algorithm, KeySettings
 
 SECRET_LEAST_BYTES: Final = 32
@@ -127,7 +128,12 @@ class Keyring:
 
 
 def load(settings: AccessSettings) -> Keyring:
-    """The keys of `settings`. Raises ConfigError naming the key that cannot be used."""
+    """The keys of `settings`. Raises ConfigError naming the first setting that cannot be used."""
+    for index, prefix in enumerate(settings.trusted):
+        try:
+            network.network(prefix)
+        except ValueError as error:
+            raise ConfigError(f"access.trusted[{index}]: {error}; give a prefix such as 192.0.2.0/24") from error
     kids = [key.kid for key in settings.keys]
     for kid in kids:
         if kids.count(kid) > 1:

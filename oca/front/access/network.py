@@ -32,10 +32,10 @@ class Network(msgspec.Struct, frozen=True):
 
 
 def packed(client: str) -> bytes | None:
-    """The bytes of an address text; an IPv4 address mapped into IPv6 as the IPv4 address. None: no address.
+    r"""The bytes of an address text; an IPv4 address mapped into IPv6 as the IPv4 address. None: no address.
 
     >>> packed("192.0.2.1"), packed("::ffff:192.0.2.1") == packed("192.0.2.1"), packed("unix")
-    (b'\\xc0\\x00\\x02\\x01', True, None)
+    (b'\xc0\x00\x02\x01', True, None)
     """
     try:
         if ":" not in client:

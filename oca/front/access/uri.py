@@ -33,11 +33,11 @@ MATCHES: Final = {
     SHA512_256: "sha512-256",
 }
 
-VALUE_LIMIT: Final = 1024
+VALUE_LIMIT: Final = 512
 """Bytes of a component that an expression is searched in; a longer one matches none."""
 PATTERN_LIMIT: Final = 256
 REPEATS_LIMIT: Final = 3
-"""Repetitions in an expression that may take more than a few characters."""
+"""Repetitions in an expression that may take more than a few characters; a start without `^` counts as one."""
 
 Test = Callable[[bytes], bool]
 
@@ -100,21 +100,18 @@ def readings(component: int, target: Target) -> tuple[bytes, ...]:
     >>> readings(EXTENSION, Target(b"http", b"a", b"/s/t/r/00001.m4s", b""))
     (b'.m4s', b'.m4s', b'm4s')
     """
-    if component in {HOST, PORT}:
-        return (_authority(target)[component == PORT],)
-    if component in {SCHEME, PATH, QUERY}:
-        return ({SCHEME: target.scheme, PATH: target.path, QUERY: target.query}[component],)
     parent, _, name = target.path.rpartition(b"/")
+    if component < PARENT:
+        host, port = _authority(target)
+        return ((target.scheme, host, port, target.path, target.query)[component],)
     if component == PARENT:
         return parent, parent + b"/"
-    if component == FILENAME:
-        return (name,)
     first, last = name.find(b"."), name.rfind(b".")
+    if component == FILENAME or (component == STEM and first < 0):
+        return (name,)
     if first < 0:
-        return (name,) if component == STEM else (b"",)
-    if component == STEM:
-        return name[:first], name[:last]
-    return name[first:], name[last:], name[last + 1 :]
+        return (b"",)
+    return (name[:first], name[:last]) if component == STEM else (name[first:], name[last:], name[last + 1 :])
 
 
 def _authority(target: Target) -> tuple[bytes, bytes]:
@@ -172,6 +169,7 @@ def _hash(kind: int, value: Any) -> Test:
     if not isinstance(value, bytes) or len(value) != 32:
         raise ValueError(f"catu's {MATCHES[kind]} is not a digest of 32 bytes")
     name = "sha256" if kind == SHA256 else "sha512_256"
+    hashlib.new(name)  # raises ValueError where OpenSSL lacks it
     return lambda text: hashlib.new(name, text).digest() == value
 
 
@@ -192,7 +190,7 @@ def expression(pattern: str) -> Test:
 
 
 def _check(pattern: str) -> None:
-    at, repeats, before = 0, 0, ""
+    at, repeats, before = 0, int(not pattern.startswith("^")), ""
     while at < len(pattern):
         atom = _ATOM.match(pattern, at)
         if atom is None:

@@ -7,7 +7,10 @@ HOUR = 1_700_000_000 // 3600 * 3600
 
 
 def row(made, requests=3, size=1000, **objects):
-    names = {name.replace("init", "init.mp4").replace("seg", "0000") + ("" if name == "init" else ".m4s"): n for name, n in objects.items()}
+    names = {
+        name.replace("init", "init.mp4").replace("seg", "0000") + ("" if name == "init" else ".m4s"): n
+        for name, n in objects.items()
+    }
     return ServedRow(made.key.title, made.key.rendition, requests, size, names)
 
 

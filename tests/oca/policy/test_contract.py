@@ -82,5 +82,5 @@ def test_it_keeps_the_contract_whatever_happens(name):
 
 
 def test_a_policy_that_is_not_there_is_an_error_that_lists_those_that_are():
-    with pytest.raises(ConfigError, match="there are: .*lru"):
+    with pytest.raises(ConfigError, match=r"there are: .*lru"):
         registry.made("belady")

@@ -56,7 +56,7 @@ async def test_a_source_that_lies_completes_no_response_and_is_left_alone(world,
     assert len(ear.sent) <= SIZE - HELD_BACK_BYTES
     assert air.held(made, NAME) is None
     assert air.leftovers() == []
-    assert air.trust.against("origin", world.clock.monotonic())
+    assert air.trust.against("origin", made.key, world.clock.monotonic())
     with pytest.raises(RefusedError, match=r"503: origin: "):
         air.listen(made, NAME, liar)
     assert liar.count(made.object(NAME)) == 1

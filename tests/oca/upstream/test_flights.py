@@ -144,15 +144,18 @@ async def test_a_source_that_cannot_be_reached_is_not_tried_for_every_miss(world
     with pytest.raises(RefusedError, match="cannot be reached"):
         air.listen(made, "init.mp4", dead)
     await dead.start()
+    await world.until(lambda: not air.trust.against("origin", made.key, world.clock.monotonic()))
+    assert await air.end_of(air.listen(made, NAME, dead)) == "stored"
 
-    async def stored():
-        try:
-            return await air.end_of(air.listen(made, NAME, dead)) == "stored"
-        except RefusedError:
-            return False
 
-    while not await stored():
-        await asyncio.sleep(0.01)
+async def test_one_object_the_origin_has_rotten_takes_nothing_else_away(world, fly, made):
+    rotten = world.made("rotten")
+    air, origin = await fly(), await world.source("origin", "cache", made, rotten)
+    origin.ways[str(rotten.object(NAME))] = "500"
+    origin.ways[str(rotten.object("init.mp4"))] = "flipped"
+    for name in (NAME, "init.mp4"):
+        assert (await air.end_of(air.listen(rotten, name, origin)))[0] == 503
+    assert await air.end_of(air.listen(made, NAME, origin)) == "stored"
 
 
 async def test_what_is_on_its_way_is_not_evicted(world, fly, made):

@@ -57,7 +57,7 @@ async def test_what_is_no_index_of_it_is_a_lie(world, fly, made, wrong):
     )
     liar.files[f"{made.key}/index.json"] = wrong if isinstance(wrong, bytes) else wrong(made)
     assert (await get(air, made, liar, honest)).data == made.index_body
-    assert air.trust.against("peer", world.clock.monotonic())
+    assert air.trust.against("peer", made.key, world.clock.monotonic())
 
 
 async def test_an_index_that_is_not_the_plans_is_a_lie(world, fly, made):
@@ -65,7 +65,7 @@ async def test_an_index_that_is_not_the_plans_is_a_lie(world, fly, made):
     refused = await refusal(get(air, made, origin, xxh3="0" * 32))
     assert refused.status == 503
     assert "is not the plan's" in refused.reason
-    assert air.trust.against("origin", world.clock.monotonic())
+    assert air.trust.against("origin", made.key, world.clock.monotonic())
 
 
 async def test_an_index_that_is_too_large_is_not_read_to_its_end(world, fly, made):
@@ -84,15 +84,8 @@ async def test_what_the_origin_does_not_know_is_remembered_for_a_while(world, fl
         assert (await refusal(get(air, made, origin))).status == 404
     assert len(origin.asked) == 1
     origin.add(made)
-
-    async def known():
-        try:
-            return await get(air, made, origin)
-        except RefusedError:
-            return None
-
-    while not await known():
-        await asyncio.sleep(0.01)
+    await world.until(lambda: not air.indexes.negative.get(made.key, world.clock.monotonic()))
+    assert (await get(air, made, origin)).data == made.index_body
 
 
 async def test_a_peer_that_does_not_have_it_proves_nothing(world, fly, made):
