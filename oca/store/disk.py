@@ -14,8 +14,9 @@ import os
 import shutil
 import uuid as uuids
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -65,6 +66,8 @@ class Disk:
         self._committer: ThreadPoolExecutor | None = None
         self._syncers: ThreadPoolExecutor | None = None
         self._committing: deque[tuple[IncomingFile, Path, Future[OSError | None]]] = deque()
+        self._retired: list[Path] = []
+        self._retiring: list[Path] = []
         self._lock = -1
         self._names = itertools.count()
         self._log = get_logger(disk=self.id)
@@ -117,6 +120,7 @@ class Disk:
             self._become(fault.state, fault.words)
             return
         self.fit()
+        await self.sweep()
         if self.state == "ok" and self._free_bytes < self._margin_bytes:
             self._become("full", f"{self._free_bytes} bytes are left on its file system")
         elif self.state == "full" and self._free_bytes > 2 * self._margin_bytes:
@@ -194,6 +198,14 @@ class Disk:
             fault = fault_of(self.id, error)
             await self._blame(fault)
             raise fault
+
+    async def sweep(self, *, everything: bool = False) -> None:
+        """Remove the temporary names of what was committed before the last sweep, or of everything committed."""
+        old, self._retiring, self._retired = self._retiring, self._retired, []
+        if everything:
+            old, self._retiring = old + self._retiring, []
+        if old:
+            await self.run(partial(_unlink_all, old))
 
     def graveyard(self) -> Path:
         """A fresh path in the temporary directory to move what is thrown away to, at once and whole."""
@@ -314,5 +326,11 @@ class Disk:
             for _, _, done in batch:
                 done.set_exception(error)
             raise
-        for (_, _, done), outcome in zip(batch, outcomes, strict=True):
+        for (file, _, done), outcome in zip(batch, outcomes, strict=True):
+            self._retired.append(file.path)
             done.set_result(outcome)
+
+
+def _unlink_all(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)

@@ -85,7 +85,7 @@ def commit(batch: list[tuple[IncomingFile, Path]], syncers: ThreadPoolExecutor) 
     outcomes = list(syncers.map(_synced, (file for file, _ in batch)))
     directories: dict[Path, None] = {}
     for number, (file, target) in enumerate(batch):
-        outcomes[number] = outcomes[number] or _renamed(file, target, directories)
+        outcomes[number] = outcomes[number] or _named(file, target, directories)
     for directory, error in zip(directories, syncers.map(_directory_synced, directories), strict=True):
         if error is not None:
             outcomes = [
@@ -104,12 +104,18 @@ def _synced(file: IncomingFile) -> OSError | None:
     return None
 
 
-def _renamed(file: IncomingFile, target: Path, directories: dict[Path, None]) -> OSError | None:
-    """Rename, with every directory whose entries that changed added to `directories`."""
+def _named(file: IncomingFile, target: Path, directories: dict[Path, None]) -> OSError | None:
+    """Give the file its name, with every directory whose entries that changed added to `directories`.
+
+    The temporary name stays for a while (`Disk.sweep`): who was told of it may be about to open it.
+    """
     try:
         for changed in _made_directories(target.parent):
             directories[changed] = None
-        file.path.rename(target)
+        try:
+            os.link(file.path, target)
+        except OSError:
+            file.path.rename(target)
         directories[target.parent] = None
         file.close()
     except OSError as error:

@@ -261,6 +261,7 @@ class Shelves:
         told()
         for disk, grave in graves:
             try:
+                await disk.sweep(everything=True)
                 await disk.run(partial(shutil.rmtree, grave))
             except DiskError as fault:
                 faults.append(fault)
@@ -275,6 +276,7 @@ class Shelves:
             entry = self.books.get(key.of)
             held = entry is not None and disk.id in entry.parts and entry.parts[disk.id].has(position)
             path = object_path(disk.path, key)
+            await disk.sweep(everything=True)
             await disk.run(partial(path.unlink, missing_ok=True))
             if held:
                 self.books.drop(key.of, disk.id, position, size)
@@ -319,6 +321,7 @@ class Shelves:
             disk.promised_bytes -= incoming.file.length
         entry = self.books.get(key.of)
         if entry is None or disk.id not in entry.parts:
+            await disk.sweep(everything=True)
             await disk.run(partial(_unshelve, target))
             raise DiskError(disk.id, disk.state, f"{key.of} was removed while {key.object} arrived")
         if not entry.parts[disk.id].has(position):

@@ -411,7 +411,10 @@ class Air:
         await self.upstream.close()
         await self.shelves.landed()
 
-    def leftovers(self):
+    async def leftovers(self):
+        """What lies in the incoming directories beside first names of objects that were kept."""
+        for disk in self.shelves.disks.values():
+            await disk.sweep(everything=True)
         return [file for disk in self.shelves.disks.values() for file in (disk.path / "incoming").iterdir()]
 
 

@@ -35,7 +35,7 @@ def title(store: Path) -> Title:
     return published(store)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def fleet(tmp_path_factory: pytest.TempPathFactory, store: Path, title: Title) -> AsyncIterator[Fleet]:
     """Every process is up, and every appliance holds the title."""
     quiet = Display(Console(quiet=True))

@@ -13,7 +13,7 @@ from control.kit.client import ServiceClient
 from control.wire import PlaybackRequest, PlaybackSession, Title, decode, encode
 
 pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.ffmpeg,
 ]
 FRAMES_PER_S = 25

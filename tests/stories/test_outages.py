@@ -18,13 +18,13 @@ from bench.player.limits import PlayerLimits
 from bench.player.session import Player
 from control.wire import Title
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 Until = Callable[..., Awaitable[None]]
 NAMES = [appliance.name for appliance in APPLIANCES]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
         yield session
@@ -45,7 +45,7 @@ def player_of(fleet: Fleet, title: Title, device: str) -> Player:
         profile=f"viewer-of-{device}",
         device=device,
         format="hls",
-        limits=PlayerLimits(buffer_goal_s=4.0, speed=2.0),
+        limits=PlayerLimits(buffer_goal_s=8.0, speed=4.0),
     )
 
 

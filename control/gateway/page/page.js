@@ -42,7 +42,7 @@ const state = {
   get ttff_ms() { return session?.watch.ttff_ms ?? null; },
   get stalls() { return session?.watch.stalls ?? 0; },
   get hitches() { return session?.watch.hitches ?? 0; },
-  get stall_ms() { return session?.watch.stall_ms ?? 0; },
+  get stops() { return session?.watch.stops ?? []; },
   get buffer_s() { return session?.watch.buffer_s ?? 0; },
   get served_by() { return session?.delivery.served_by ?? null; },
   get bytes_by() { return session?.delivery.bytes_by ?? {}; },
@@ -205,7 +205,10 @@ function open(is, title) {
       current.report.event('start', { value: ms, pathway: delivery.served_by, detail: `${choice.player} ${choice.format}` });
       timeline(current);
     },
-    stalled: (ms) => current.report.event('stall', { value: ms, pathway: delivery.served_by }),
+    stalled: ({ ms, buffer_s }) => {
+      const detail = `${buffer_s.toFixed(1)} s in the buffer`;
+      current.report.event('stall', { value: ms, pathway: delivery.served_by, detail });
+    },
     changed: draw,
   });
   current.report = new Report(is, video, () => remember(is.profile, title.id));
@@ -288,7 +291,7 @@ function drawStage() {
   if (state.phase === 'ended' && !video.ended) phase('playing');
   stage.classList.toggle('paused', video.paused);
   stage.classList.toggle('muted', video.muted);
-  stage.classList.toggle('stalled', session?.watch.stopped_at != null);
+  stage.classList.toggle('stalled', Boolean(session?.watch.stop));
   element('toggle').ariaLabel = video.paused ? 'Play' : 'Pause';
   element('mute').ariaLabel = video.muted ? 'Unmute' : 'Mute';
 }

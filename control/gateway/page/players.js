@@ -176,7 +176,8 @@ async function startShaka({ video, url, at_s, tell }) {
   };
   const player = new shaka.Player();
   player.configure({
-    manifest: { retryParameters },
+    // Looking for captions inside the video would fetch a segment before the first one is shown.
+    manifest: { retryParameters, hls: { disableClosedCaptionsDetection: true } },
     // Without prefetching: what was prefetched is thrown away when the quality changes, and at the start it does.
     streaming: { retryParameters, bufferingGoal: BUFFER_S, bufferBehind: BEHIND_S, rebufferingGoal: 0, segmentPrefetchLimit: 0 },
     abr: { defaultBandwidthEstimate: FIRST_BPS, useNetworkInformation: false, bandwidthUpgradeTarget: 0.7 },

@@ -5,8 +5,9 @@
 const AT_END_S = 0.5;
 const STARVED_S = 0.5;
 const LONG_MS = 500;
+const STOPS_KEPT = 20;
 
-/** Measures one playback from now on. `tell` has started(ms), stalled(ms) when a stall ends, and changed(). */
+/** Measures one playback from now on. `tell` has started(ms), stalled({ms, buffer_s}) when a stall ends, and changed(). */
 export class Watch {
   constructor(video, tell) {
     this.video = video;
@@ -14,13 +15,13 @@ export class Watch {
     this.began = performance.now();
     this.ttff_ms = null;
     this.stalls = 0;
-    this.stall_ms = 0;
-    this.stopped_at = null;
     this.hitches = 0;
+    this.stops = []; // the latest stalls: {position_s, buffer_s, ms}
+    this.stop = null; // the one under way
     this.off = new AbortController();
     video.requestVideoFrameCallback((now) => this.firstFrame(now));
     this.on('waiting', () => this.waits());
-    this.on('seeking', () => { this.stopped_at = null; });
+    this.on('seeking', () => { this.stop = null; });
     ['playing', 'timeupdate'].forEach((event) => this.on(event, () => this.runs()));
     ['progress', 'timeupdate', 'pause', 'play', 'resize', 'ended', 'volumechange', 'seeked', 'durationchange']
       .forEach((event) => this.on(event, () => tell.changed()));
@@ -46,25 +47,28 @@ export class Watch {
   waits() {
     const { seeking, ended, paused, currentTime, duration } = this.video;
     if (this.ttff_ms === null || seeking || ended || paused || duration - currentTime < AT_END_S) return;
-    if (this.stopped_at !== null) return;
-    this.stopped_at = performance.now();
-    this.stopped_s = currentTime;
-    if (this.buffer_s < STARVED_S) this.stalls += 1;
-    this.starved = this.buffer_s < STARVED_S;
+    if (this.stop !== null) return;
+    this.stop = { since: performance.now(), position_s: currentTime, buffer_s: this.buffer_s };
+    if (this.stop.buffer_s < STARVED_S) this.stalled(this.stop);
     this.tell.changed();
   }
 
   runs() {
-    if (this.stopped_at === null || this.video.currentTime === this.stopped_s) return;
-    const ms = performance.now() - this.stopped_at;
-    this.stopped_at = null;
-    if (!this.starved && ms < LONG_MS) {
+    if (this.stop === null || this.video.currentTime === this.stop.position_s) return;
+    const { stop } = this;
+    this.stop = null;
+    stop.ms = performance.now() - stop.since;
+    if (stop.buffer_s >= STARVED_S && stop.ms < LONG_MS) {
       this.hitches += 1;
       return;
     }
-    if (!this.starved) this.stalls += 1;
-    this.stall_ms += ms;
-    this.tell.stalled(ms);
+    if (stop.buffer_s >= STARVED_S) this.stalled(stop);
+    this.tell.stalled(stop);
+  }
+
+  stalled(stop) {
+    this.stalls += 1;
+    this.stops = [...this.stops, stop].slice(-STOPS_KEPT);
   }
 
   /** Seconds of video ahead of what is shown. */

@@ -8,10 +8,12 @@ import signal
 import sys
 from pathlib import Path
 
+from control.kit.orphan import PARENT_VARIABLE, parent_environment
+
 CHILD = """
 import signal, sys
 from control.kit.orphan import die_with_parent
-die_with_parent(signal.SIGTERM, parent=int(sys.argv[1]) if len(sys.argv) > 1 else None)
+die_with_parent()
 print("on a leash", flush=True)
 signal.pause()
 """
@@ -46,7 +48,8 @@ async def test_a_child_ends_when_its_parent_is_killed() -> None:
 
 
 async def test_a_child_whose_parent_died_before_the_leash_was_on_ends_at_once() -> None:
-    child = await asyncio.create_subprocess_exec(sys.executable, "-c", CHILD, str(os.getpid() + 1))
+    environment = parent_environment() | {PARENT_VARIABLE: str(os.getpid() + 1)}
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", CHILD, env=environment)
     try:
         assert await asyncio.wait_for(child.wait(), LIMIT_S) == 0
     finally:

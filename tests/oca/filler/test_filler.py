@@ -105,7 +105,7 @@ async def test_the_window_closes_on_what_is_under_way(world, fill, films):
     fill.follow(world.plan(films[0].hold(origin.source()), end=time.time() + 0.3))
     assert (await fill.ended()).state == "failed"
     await world.until(lambda: len(fill.air.flights) == 0)
-    assert fill.air.leftovers() == []
+    assert await fill.air.leftovers() == []
 
 
 async def test_the_rate_is_kept(world, fill, films):

@@ -106,6 +106,7 @@ class Life(RuleBasedStateMachine):
         self.shelves.books.audit()
         found = {}
         for disk in self.shelves.disks.values():
+            self.runner.run(disk.sweep(everything=True))
             root = disk.path / "segments"
             files = {file.relative_to(root).as_posix(): file.read_bytes() for file in root.rglob("*") if file.is_file()}
             for key, body in files.items():

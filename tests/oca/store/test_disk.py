@@ -181,6 +181,18 @@ async def test_many_objects_become_durable_together(disk):
         *(disk.commit(file, disk.path / "segments" / "t" / f"v{n % 3}" / f"{n}") for n, file in enumerate(files))
     )
     assert len(list((disk.path / "segments").rglob("v*/*"))) == 100
+
+
+async def test_who_was_told_the_first_name_of_an_object_can_open_it_for_a_while_after_it_was_kept(disk):
+    file = await disk.create(10)
+    await disk.commit(file, disk.path / "segments" / "t" / "v" / "o")
+    await disk.check()
+    assert file.path.exists()
+    await disk.check()
+    assert not file.path.exists()
+    again = await disk.create(10)
+    await disk.commit(again, disk.path / "segments" / "t" / "v" / "o")
+    await disk.sweep(everything=True)
     assert list((disk.path / INCOMING).iterdir()) == []
 
 

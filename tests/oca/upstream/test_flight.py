@@ -27,7 +27,7 @@ async def test_bytes_are_announced_as_they_come_and_the_last_ones_when_verified(
     origin.gate.set()
     assert await air.end_of(ear) == "stored"
     assert ear.sent == air.held(made, NAME) == made.bodies[NAME]
-    assert air.leftovers() == []
+    assert await air.leftovers() == []
 
 
 async def test_a_small_object_is_announced_only_when_verified(world, fly, made):
@@ -55,7 +55,7 @@ async def test_a_source_that_lies_completes_no_response_and_is_left_alone(world,
     assert end == "failed" or end[0] == 503
     assert len(ear.sent) <= SIZE - HELD_BACK_BYTES
     assert air.held(made, NAME) is None
-    assert air.leftovers() == []
+    assert await air.leftovers() == []
     assert air.trust.against("origin", made.key, world.clock.monotonic())
     with pytest.raises(RefusedError, match=r"503: origin: "):
         air.listen(made, NAME, liar)
@@ -168,7 +168,7 @@ async def test_a_stop_ends_everything_and_leaves_nothing(world, fly, made):
     await world.until(lambda: ear.sent)
     await air.flights.stop()
     assert ear.heard[-1] == "failed"
-    assert air.leftovers() == []
+    assert await air.leftovers() == []
     assert len(air.flights) == 0
     with pytest.raises(RefusedError, match="is stopping"):
         air.listen(made, NAME, origin)

@@ -48,7 +48,7 @@ async def test_the_first_to_ask_may_leave_at_any_moment(world, fly):
         assert path.read_bytes() == made.bodies[NAME]
         assert origin.count(made.object(NAME)) == 1
         await asyncio.gather(first, return_exceptions=True)
-    assert air.leftovers() == []
+    assert await air.leftovers() == []
 
 
 async def test_when_everybody_leaves_the_fetch_ends_and_the_next_begins_a_new_one(world, fly):
@@ -66,7 +66,7 @@ async def test_when_everybody_leaves_the_fetch_ends_and_the_next_begins_a_new_on
         await asyncio.gather(*tasks, return_exceptions=True)
     await world.until(lambda: len(air.flights) == 0)
     await air.shelves.landed()
-    assert air.leftovers() == []
+    assert await air.leftovers() == []
     for disk in air.shelves.usable:
         files = [file for file in (disk.path / "segments").rglob("*") if file.is_file()]
         assert disk.used_bytes == sum(file.stat().st_size for file in files)
@@ -82,7 +82,7 @@ async def test_an_abandoned_fetch_stops_reading(world, fly, made):
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await world.until(lambda: len(air.flights) == 0)
-    assert air.leftovers() == []
+    assert await air.leftovers() == []
 
 
 async def test_a_circle_is_refused_instead_of_waited_for(world, fly, made):

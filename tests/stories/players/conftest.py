@@ -33,7 +33,7 @@ LINE = {"offline": False, "latency": 40, "downloadThroughput": 10e6 / 8, "upload
 """10 Mbit/s and 40 ms, in bytes per second and milliseconds as the DevTools protocol has them."""
 
 FACTS = (
-    "phase error session ttff_ms stalls served_by bytes_by moves segments resumed_ms current_time buffer_s steering"
+    "phase error session ttff_ms stalls stops served_by bytes_by moves segments resumed_ms current_time buffer_s steering"
 ).split()
 READ_FACTS = "names => Object.fromEntries(names.map(name => [name, oca.state[name]]))"
 

@@ -71,6 +71,7 @@ async def test_an_appliance_serves_and_the_origin_sends_nothing(evening, who):
 
 @each_player
 async def test_fifteen_seconds_play_without_a_stall(evening, who):
+    assert evening.played[who]["stops"] == []
     assert evening.played[who]["stalls"] == 0
 
 
@@ -87,6 +88,7 @@ async def test_all_players_of_a_title_are_sent_to_the_same_appliance(evening):
 @each_player
 async def test_killing_the_appliance_stops_no_picture(evening, who):
     survived = evening.survived[who]
+    assert survived["stops"] == []
     assert survived["stalls"] == 0
     assert survived["served_by"] not in (evening.killed, "origin")
     assert survived["bytes_by"][survived["served_by"]] > 0

@@ -20,10 +20,9 @@ def prefixes(draw):
 
 @given(prefixes(), st.ip_addresses())
 def test_a_prefix_holds_what_the_library_says_it_holds(prefix, address):
-    mapped = address.version == 6 and address.ipv4_mapped
-    meant = address.ipv4_mapped if mapped else address
-    assert network(str(prefix)).holds(packed(str(address))) == (meant in prefix)
-    assert network(str(prefix)).holds(packed(str(prefix[-1])))
+    for client in (address, prefix[0], prefix[-1]):
+        meant = (client.ipv4_mapped or client) if client.version == 6 else client
+        assert network(str(prefix)).holds(packed(str(client))) == (meant in prefix)
 
 
 @given(prefixes())
