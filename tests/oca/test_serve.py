@@ -57,7 +57,7 @@ class Appliance:
         return self
 
     def status(self, path):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT_S)
         try:
             connection.request("GET", path)
             return connection.getresponse().status
@@ -234,3 +234,16 @@ def test_a_reload_that_cannot_work_keeps_the_workers_that_run(appliance):
     appliance.until(lambda: "a reload cannot change it" in appliance.log.read_text(), "refused")
     assert appliance.children() == before
     assert appliance.status("/healthz") == 200
+
+
+def test_upgrade_says_what_it_replaced(appliance):
+    command = [sys.executable, "-m", "oca", "upgrade", "--config", str(appliance.config), "--json"]
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False)
+    assert refused.returncode == 6
+    assert "is it started?" in refused.stderr
+    appliance.start().ready()
+    before = {pid for name, pid in appliance.processes() if name != "keeper"}
+    done = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False).stdout)
+    assert set(done["replaced"]) == before
+    assert len(done["workers"]) == 2
+    assert not set(done["workers"]) & before

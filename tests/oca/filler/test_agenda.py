@@ -1,11 +1,12 @@
 """What is left to do of a plan."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oca.filler.agenda import delay_before, missing, that_fit
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.sets(st.integers(0, 40)), st.integers(0, 40))
 def test_what_is_missing_is_what_is_not_held(held, total):
     left = list(missing(total, held))

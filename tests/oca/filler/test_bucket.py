@@ -1,11 +1,12 @@
 """A rate that is kept over time."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oca.filler.bucket import Bucket
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.integers(8_000, 10**9), st.lists(st.integers(0, 10**6), min_size=1, max_size=50), st.integers(1, 4))
 def test_takers_who_rest_as_told_keep_the_rate(rate, chunks, takers):
     bucket = Bucket(rate, burst_s=0.25)

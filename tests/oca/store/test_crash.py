@@ -202,5 +202,5 @@ def _copy(source, target):
 def test_nothing_is_half_written_and_the_accounts_are_exact_whenever_it_is_killed(world):
     made = tuple(world.made(f"film-{number}", sizes=(100, 2000, 3000, 2500)) for number in range(RENDITIONS))
     machine = type("Case", (Life,), {"made": made}).TestCase
-    machine.settings = settings(max_examples=25, stateful_step_count=12, deadline=None)
+    machine.settings = settings(max_examples=12, stateful_step_count=10, deadline=None)
     machine().runTest()

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oca.store.layout import ObjectKey, key_of, object_path, parse_key
@@ -12,6 +12,7 @@ names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 DISK = Path("/disks/d1")
 
 
+@settings(max_examples=50, deadline=None)
 @given(names, names, names)
 def test_a_key_and_its_path_name_each_other(title, rendition, name):
     key = ObjectKey(title, rendition, name)
@@ -19,6 +20,7 @@ def test_a_key_and_its_path_name_each_other(title, rendition, name):
     assert key_of(DISK, object_path(DISK, key)) == key
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text(alphabet="./ab\\\n\0~", max_size=30))
 def test_no_text_makes_a_path_outside_the_disk(text):
     try:

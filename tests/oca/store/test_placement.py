@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oca.store import placement
@@ -48,6 +48,7 @@ def test_what_does_not_fit_on_the_first_disk_goes_to_the_next():
     assert placement.choose(disks, key, 100) is None
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 10**15), min_size=1, max_size=8), st.integers(0, 10**15), st.text(max_size=8))
 def test_a_disk_is_chosen_exactly_when_one_has_room(rooms, wanted, title):
     disks = [Place(f"d{number}", 10**15, room) for number, room in enumerate(rooms)]

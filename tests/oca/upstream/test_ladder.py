@@ -1,6 +1,6 @@
 """In which order sources are asked."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control.wire import Source
@@ -15,6 +15,7 @@ sources = st.builds(
 plans = st.lists(sources, max_size=5)
 
 
+@settings(max_examples=50, deadline=None)
 @given(plans, st.sampled_from([0.0, 60.0, 200.0]), st.sets(st.sampled_from(["b2", "c3"])), st.booleans())
 def test_nobody_is_asked_who_asks_us_nor_twice_nor_ourselves_nor_early(planned, now, via, urgent):
     steps = ladder(planned, ORIGIN, now=now, me="a1", via=via, urgent=urgent)
