@@ -73,7 +73,6 @@ def _machine_rows(title: Title, made: Made, machine: Machine) -> list[RenditionW
 
 def _row(key: Key, kind: str, made: Made, machine: Machine, places: dict[Key, tuple[int, Hold]]) -> RenditionWhy:
     expected, item = made.cluster.expected[key], made.cluster.items[key]
-    held = machine.held.get(key)
     place, hold = places.get(key, (0, None))
     left = made.cluster.placed[machine.name].left.get(key, "")
     return RenditionWhy(
@@ -82,7 +81,7 @@ def _row(key: Key, kind: str, made: Made, machine: Machine, places: dict[Key, tu
         rendition=key[1],
         kind=kind,
         bytes=item.bytes,
-        held_bytes=held.bytes if held is not None else 0,
+        held_bytes=machine.held_bytes(key, made.cluster.items),
         expected_bytes=round(expected.bytes),
         plays=round(item.value, 4),
         asked_here=expected.asked_here,

@@ -31,6 +31,13 @@ class Machine:
     window: WindowRule
     held: Mapping[Key, Held]
 
+    def held_bytes(self, key: Key, items: Mapping[Key, Item]) -> int:
+        """Bytes held of a rendition. Inventories do not count its index, so who has all objects has all bytes."""
+        held, item = self.held.get(key), items.get(key)
+        if held is None:
+            return 0
+        return item.bytes if held.complete and item is not None else held.bytes
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -72,7 +79,7 @@ def plan_cluster(job: Job) -> ClusterPlan:
     renditions = {(title.id, each.id): each for title in job.titles for each in title.renditions}
     expected = forecast(job.titles, job.here, job.anywhere, job.now)
     items = {key: _item(key, each, expected[key]) for key, each in renditions.items()}
-    rooms = [Room(m.name, m.capacity_bytes, {key: held.bytes for key, held in m.held.items()}) for m in job.machines]
+    rooms = [Room(m.name, m.capacity_bytes, {key: m.held_bytes(key, items) for key in m.held}) for m in job.machines]
     placed = place(list(items.values()), rooms, pinned=job.pinned, protected=job.protected, policy=job.terms.policy)
     draft = _Draft(job, renditions, expected, _sharing(job, placed))
     plans = {machine.name: draft.plan(machine, placed[machine.name]) for machine in job.machines}

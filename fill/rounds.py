@@ -79,6 +79,7 @@ def summary(made: Made, machine: Machine, plans: Mapping[str, FillPlan]) -> Plan
     new, old = made.cluster.plans[machine.name], plans.get(machine.name)
     changed = supersedes(new, old)
     plan = new if changed or old is None else old
+    items = made.cluster.items
     sizes = {(hold.title, hold.rendition): hold.bytes + hold.index_bytes for hold in plan.hold}
     return PlanSummary(
         appliance=machine.name,
@@ -90,16 +91,10 @@ def summary(made: Made, machine: Machine, plans: Mapping[str, FillPlan]) -> Plan
         window_end=plan.window.end,
         holds=len(plan.hold),
         hold_bytes=sum(sizes.values()),
-        missing_bytes=sum(missing(machine, key, size) for key, size in sizes.items()),
+        missing_bytes=sum(max(size - machine.held_bytes(key, items), 0) for key, size in sizes.items()),
         masters=sum(hold.master for hold in plan.hold),
         evicts=len(plan.evict),
         evict_bytes=sum(evict.bytes for evict in plan.evict),
         left=len(made.cluster.placed[machine.name].left),
         capacity_bytes=machine.capacity_bytes,
     )
-
-
-def missing(machine: Machine, key: tuple[str, str], size: int) -> int:
-    """Bytes of a rendition of `size` that `machine` does not hold."""
-    held = machine.held.get(key)
-    return max(size - held.bytes, 0) if held is not None else size

@@ -124,7 +124,7 @@ class StoreSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=T
     commit_interval: Annotated[Seconds, setting("How often the books are written to their database.")] = Seconds(0.5)
     check_interval: Annotated[Seconds, setting("How often each disk is looked at.")] = Seconds(2)
     slow_after: Annotated[Seconds, setting("A disk that takes longer than this for one operation has failed.")] = (
-        Seconds(30)
+        Seconds(10)
     )
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from control.kit.clock import Clock
 from control.kit.errors import ConfigError, Exit, UserError
-from control.kit.http import bound_socket
 from control.kit.logs import get_logger
+from control.kit.sockets import bound_socket
 from oca.child import Child
 from oca.config import ApplianceSettings, load
 

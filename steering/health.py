@@ -4,7 +4,7 @@ Pure: `now` is an argument, the probing itself is in `probe.py`. Rules:
 
 - A few failures in a row make an appliance dead, at once and for everyone.
 - It comes back only after several successes in a row: a box that flaps must not be tried out on viewers.
-- What has never been probed is not used; its first success is enough.
+- What has never answered is not used; its first success is enough. It cannot die before it lived.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Step:
 
 TABLE: dict[tuple[Phase, Outcome], Step] = {
     ("new", "ok"): Step("alive"),
-    ("new", "failed"): Step("new", "failures", "dead"),
+    ("new", "failed"): Step("new"),
     ("alive", "ok"): Step("alive"),
     ("alive", "failed"): Step("suspect", "failures", "dead"),
     ("suspect", "ok"): Step("alive"),
@@ -54,7 +54,10 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Health:
-    """One appliance's phase, how long it has been in it, and the run of equal outcomes that led here."""
+    """One appliance's phase, how long it has been in it, and the run of equal outcomes that led here.
+
+    `died_at`: when players last had to leave it. Failing again while it recovers is no further death.
+    """
 
     phase: Phase = "new"
     since: float = 0.0
@@ -85,7 +88,7 @@ def probed(
         since=now if phase != health.phase else health.since,
         run=run,
         last=outcome,
-        died_at=now if phase == "dead" and health.phase != "dead" else health.died_at,
+        died_at=now if phase == "dead" and health.phase in ("alive", "suspect") else health.died_at,
         error=error if outcome == "failed" else health.error if phase == "recovering" else "",
         rtt_s=rtt_s if outcome == "ok" else health.rtt_s,
     )

@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Awaitable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import click
@@ -20,7 +21,7 @@ from rich.console import Console
 
 from bench.demo.display import Display
 from bench.demo.steps import Options, fleet_of, prepare, rejoin, stay, tell
-from bench.demo.story import broken_promises
+from bench.demo.story import Outcome, broken_promises
 from control.kit.errors import Exit, StorageError, UserError
 
 CACHE = Path(".cache")
@@ -86,19 +87,25 @@ async def _run(options: Options, display: Display, *, once: bool, as_json: bool)
     assert me is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)
     title = await prepare(options, display)
-    async with fleet_of(options, display) as fleet:
+    async with AsyncExitStack() as stack:
+        with display.busy("starting everything"):
+            fleet = await stack.enter_async_context(fleet_of(options, display))
         outcome = await fleet.guard(tell(fleet, title, display))
         broken = broken_promises(outcome)
         display.summary(outcome, broken)
         if as_json:
-            click.echo(msgspec.json.encode(outcome))
-            for words in broken:
-                click.echo(f"oca: broken: {words}", err=True)
+            _print_json(outcome, broken)
         if not once:
             await rejoin(fleet, outcome.failover.killed, display)
-            await _until_interrupted(stay(fleet, display), me)
+            await _until_interrupted(stay(fleet, title, display), me)
             display.chapter("Stopping", "appliances finish what they send, then end")
     return Exit.FAILED if broken else Exit.OK
+
+
+def _print_json(outcome: Outcome, broken: list[str]) -> None:
+    click.echo(msgspec.json.encode(outcome))
+    for words in broken:
+        click.echo(f"oca: broken: {words}", err=True)
 
 
 async def _until_interrupted(staying: Awaitable[None], me: asyncio.Task[object]) -> None:

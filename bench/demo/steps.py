@@ -6,12 +6,13 @@ import asyncio
 from pathlib import Path
 
 import msgspec
+from rich.markup import escape
 
 from bench.demo.display import Display
 from bench.demo.filling import Filled, fill_tonight
 from bench.demo.fleet import Fleet
 from bench.demo.layout import APPLIANCES, CLUSTERS, SERVICES
-from bench.demo.observing import cataloged, holding, joined
+from bench.demo.observing import VIEWER, cataloged, holding, joined
 from bench.demo.script import script_for
 from bench.demo.story import Failover, Outcome, Resume, offload
 from bench.demo.title import make_title, require_space
@@ -58,7 +59,7 @@ def fleet_of(options: Options, display: Display) -> Fleet:
         options.run_dir,
         store=options.run_dir / "store",
         port_base=options.port_base,
-        on_failure=lambda words: display.line(f"[red]{words}[/]"),
+        on_failure=lambda words: display.line(f"[red]{escape(words)}[/]"),
     )
 
 
@@ -128,9 +129,19 @@ async def rejoin(fleet: Fleet, appliance: str, display: Display) -> None:
     display.line(f"[green]{appliance}[/] serves again, with all that its disks held")
 
 
-async def stay(fleet: Fleet, display: Display) -> None:
-    """Keep everything running until cancelled."""
-    display.chapter("Your turn", f"everything runs until Ctrl-C; logs and configurations are in {fleet.root}")
-    display.line(f"watch in a browser: [bold]{fleet.url('control')}/[/]")
-    display.line(f"see the fleet:      oca fleet --steering {fleet.url('steering')}")
+async def stay(fleet: Fleet, title: Title, display: Display) -> None:
+    """Say what can be tried, and keep everything running until cancelled."""
+    display.chapter("Your turn", "everything runs until Ctrl-C")
+    control, steering = fleet.url("control"), fleet.url("steering")
+    first = APPLIANCES[0].name
+    for what, how in (
+        ("watch in a browser", f"{control}/"),
+        ("watch here", f"oca play --control {control}"),
+        ("see the fleet", f"oca fleet --steering {steering}"),
+        ("ask why", f"oca explain --steering {steering} --client {VIEWER} --title {title.id}"),
+        ("see an appliance", f"oca status --admin {fleet.admin_url(first)}"),
+        ("take it out", f"oca drain --admin {fleet.admin_url(first)}"),
+        ("read the logs", f"{fleet.log(first)}"),
+    ):
+        display.line(f"[dim]{what:>18}[/]  {how}")
     await asyncio.Event().wait()

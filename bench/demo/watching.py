@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Literal
 
 import msgspec
+from rich.markup import escape
 
 from bench.demo.display import Display
 from bench.demo.fleet import Fleet
@@ -59,7 +60,7 @@ async def resume_elsewhere(fleet: Fleet, title: Title, script: Script, display: 
 def _told(event: PlayerEvent) -> str:
     """An event for a person: the pathway, and the first words of the reason."""
     reason = ": ".join(event.detail.split(": ")[:2])
-    return f"{event.kind}: {event.pathway}" + (f" [dim]({reason})[/]" if reason else "")
+    return f"{event.kind}: {event.pathway}" + (f" [dim]({escape(reason)})[/]" if reason else "")
 
 
 def _stalls(player: Player) -> int:

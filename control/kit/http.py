@@ -6,7 +6,6 @@ Every service's application answers `/healthz` (the process lives), `/readyz` (i
 
 from __future__ import annotations
 
-import errno
 import socket
 from collections.abc import Callable
 from typing import TypeVar
@@ -21,6 +20,8 @@ from control.kit.errors import AddressError, UserError
 from control.kit.logs import get_logger
 from control.kit.metrics import Meter, Metric
 from control.kit.problem import Problem, ProblemError
+from control.kit.sockets import address_words
+from control.kit.sockets import bound_socket as bound_socket  # noqa: PLC0414 - who serves HTTP finds both here
 
 T = TypeVar("T")
 Ready = Callable[[], list[str]]
@@ -132,34 +133,6 @@ def json_of(value: object, *, status: int = 200) -> web.Response:
     return json_body(msgspec.json.encode(value), status=status)
 
 
-def bound_socket(host: str, port: int, *, what: str, reuse_port: bool = False) -> socket.socket:
-    """A listening-ready socket on `host:port` (0: any free port).
-
-    Raises AddressError in words: the port is taken, the address is not this machine's, no permission.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if reuse_port:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        sock.bind((host, port))
-    except OSError as error:
-        sock.close()
-        raise AddressError(f"{what}: cannot listen on {host}:{port}: {_address_words(error)}") from error
-    sock.setblocking(False)
-    return sock
-
-
-def _address_words(error: OSError) -> str:
-    words = {
-        errno.EADDRINUSE: "the port is in use by another process; stop that one or choose another port",
-        errno.EADDRNOTAVAIL: "this machine has no such address; 127.0.0.1 or 0.0.0.0 always work",
-        errno.EACCES: "no permission; ports below 1024 need root or CAP_NET_BIND_SERVICE",
-    }
-    return words.get(error.errno or 0, error.strerror or str(error))
-
-
 class HttpServer:
     """An application on a socket: `start`, then `stop` lets requests in flight finish."""
 
@@ -181,7 +154,7 @@ class HttpServer:
             await self._runner.cleanup()
             host, port = self._sock.getsockname()[:2]
             self._sock.close()
-            raise AddressError(f"cannot listen on {host}:{port}: {_address_words(error)}") from error
+            raise AddressError(f"cannot listen on {host}:{port}: {address_words(error)}") from error
 
     async def stop(self) -> None:
         """Stop accepting, wait for requests in flight up to the limit, close."""

@@ -5,6 +5,7 @@ Each receiver is told on its own: one that is dead or slow holds up no other, an
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from control.kit.clock import Clock
@@ -77,9 +78,7 @@ class Beacon:
 
     async def now(self) -> None:
         """Send a heartbeat to everybody at once: the state has changed."""
-        for periodic in self._periodics:
-            if periodic.name.startswith("heartbeat"):
-                await periodic.once()
+        await asyncio.gather(*(beat.once() for beat in self._periodics if beat.name.startswith("heartbeat")))
 
     def _reports(self, receiver: Receiver) -> list[Periodic]:
         settings = self._settings

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 
 from control.kit import http
 from control.kit.problem import ProblemError
@@ -39,6 +40,7 @@ _evict = msgspec.json.Decoder(EvictRequest)
 def application(keeper: Keeper) -> web.Application:
     """The admin API of `keeper`."""
     app = http.application(meter=keeper.meter, clock=keeper.clock, ready=lambda: keeper.condition.waiting_for)
+    app.middlewares.append(_not_for_pages)
     api = _Api(keeper)
     app.router.add_get("/v1/status", api.status)
     app.router.add_post("/v1/drain", api.drain)
@@ -48,6 +50,14 @@ def application(keeper: Keeper) -> web.Application:
     app.router.add_post("/v1/purges", api.purge)
     app.router.add_get("/v1/why/{title}", api.why)
     return app
+
+
+@web.middleware
+async def _not_for_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what a web page sends: an operator's browser must not evict a title for a stranger's page."""
+    if hdrs.ORIGIN in request.headers:
+        raise ProblemError(403, "Not for web pages", "the admin API answers tools, not scripts of web pages")
+    return await handler(request)
 
 
 class _Api:

@@ -6,6 +6,7 @@ listens to workers last, when the disks are ready.
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from control.kit.clock import Clock
@@ -54,7 +55,8 @@ class Keeper:
         self.clock = clock
         self.meter = Meter(metrics.TABLE)
         self.policy = registry.made(settings.store.policy)
-        self._started = False
+        self._ends = AsyncExitStack()
+        """How to end what has begun, latest first; a start that failed half-way ends its half."""
         self._log = get_logger()
 
     def __repr__(self) -> str:
@@ -64,27 +66,27 @@ class Keeper:
 
     async def start(self) -> None:
         """Bind, take the disks, listen to workers, begin to report and to fill. Raises UserError."""
-        settings = self.settings
+        settings, ends = self.settings, self._ends
         admin_socket = bound_socket(settings.admin.host, settings.admin.port, what=f"{settings.appliance}: admin")
-        try:
-            _make_run_dir(settings.run_dir)
-            self._wire()
-            await self.shelves.open()
-        except BaseException:
-            admin_socket.close()
-            raise
-        self._started = True
+        ends.callback(admin_socket.close)
+        _make_run_dir(settings.run_dir)
+        self._wire()
+        await self.shelves.open()
         self.stowage.load()
         self.watch.begin()
         await self.purges.resume()
         self.plans.load()
         self._plan_changed()
         self.server = HttpServer(admin.application(self), admin_socket)
+        ends.push_async_callback(self.server.stop)
         await self.server.start()
+        for stop in (self.flights.stop, self.indexes.stop, self.links.stop, self.beacon.stop, self.filler.stop):
+            ends.push_async_callback(stop)
         await self.links.start()
-        self.filler.start()
         self.beacon.start()
+        self.filler.start()
         for periodic in self.periodics:
+            ends.push_async_callback(periodic.stop)
             periodic.start()
         self._log.info("keeper_ready", admin_port=self.server.port, disks=len(self.shelves.usable))
 
@@ -97,21 +99,7 @@ class Keeper:
 
     async def stop(self) -> None:
         """End everything in the opposite order; what is on its way is given up, what is landing lands."""
-        if self._started:
-            for periodic in self.periodics:
-                await periodic.stop()
-            await self.filler.stop()
-            await self.beacon.stop()
-            await self.links.stop()
-            await self.indexes.stop()
-            await self.flights.stop()
-            if hasattr(self, "server"):
-                await self.server.stop()
-        if hasattr(self, "upstream"):
-            await self.upstream.close()
-            if self.poll is not None:
-                await self.poll.close()
-            await self.shelves.close()
+        await self._ends.aclose()
 
     # Wiring
 
@@ -130,12 +118,14 @@ class Keeper:
             Ledger(settings.run_dir / "books.db"),
             clock,
         )
+        self._ends.push_async_callback(self.shelves.close)
         self.fronts = Fronts(meter)
         self.demand = Demand()
         self.plans = PlanBook(settings.run_dir / "plan.json", me=me)
-        self.poll = (
-            PlanPoll(settings.fill_url, me=me, timeout_s=float(settings.report_timeout)) if settings.fill_url else None
-        )
+        self.poll: PlanPoll | None = None
+        if settings.fill_url:
+            self.poll = PlanPoll(settings.fill_url, me=me, timeout_s=float(settings.report_timeout))
+            self._ends.push_async_callback(self.poll.close)
         self.workers = Workers(lambda: [str(disk.path) for disk in self.shelves.usable], meter)
         self._wire_upstream(origin)
         self.condition = Condition(
@@ -154,6 +144,10 @@ class Keeper:
         self.watch = DiskWatch(
             self.shelves, self.stowage, self.purges, changed=self._disks_changed, clock=clock, meter=meter
         )
+        self._wire_reports()
+
+    def _wire_reports(self) -> None:
+        settings, clock, meter, store = self.settings, self.clock, self.meter, self.settings.store
         self.beacon = Beacon(
             settings,
             epoch=self.condition.epoch,
@@ -178,6 +172,7 @@ class Keeper:
         settings, clock, meter = self.settings, self.clock, self.meter
         me = settings.appliance
         self.upstream = Upstream(settings.upstream, me=me, clock=clock)
+        self._ends.push_async_callback(self.upstream.close)
         self.trust = Trust(distrust_s=settings.upstream.distrust, backoff_s=settings.upstream.backoff)
         self.stowage = Stowage(
             self.shelves,

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import fcntl
 import itertools
 import os
-import shutil
-import uuid as uuids
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,20 +23,20 @@ from control.kit.quantity import human_bytes
 from control.wire import DiskReport, DiskState
 from oca.config import DiskSettings
 from oca.store import incoming
+from oca.store.claim import Claim, Wanted, claim, empty_incoming
 from oca.store.faults import DiskError, fault_of
-from oca.store.identity import Identity, misfit, read_identity, sync_directory, write_identity
 from oca.store.incoming import IncomingFile
-from oca.store.layout import IDENTITY, INCOMING, SEGMENTS
+from oca.store.layout import INCOMING
 
 T = TypeVar("T")
 
 THREADS = 4
 """For reading and writing; `SYNCERS` for making durable, which is waiting."""
 SYNCERS = 16
+COMMIT_PATIENCE = 4
+"""Making objects durable may take this many times as long as any other operation."""
 LEAST_FREE_BYTES = 16 * 1024 * 1024
 """A file system with less than this left counts as full; of one smaller than 100 times this, 1 %."""
-_OURS = {SEGMENTS, INCOMING, f"{IDENTITY}.new", "lost+found"}
-"""What may be in a directory that has no identity yet: a start that was cut short, or a fresh file system."""
 
 
 class Disk:
@@ -68,7 +65,7 @@ class Disk:
         self._committing: deque[tuple[IncomingFile, Path, Future[OSError | None]]] = deque()
         self._retired: list[Path] = []
         self._retiring: list[Path] = []
-        self._lock = -1
+        self._claim: Claim | None = None
         self._names = itertools.count()
         self._log = get_logger(disk=self.id)
 
@@ -78,26 +75,39 @@ class Disk:
     # Its life
 
     async def open(self, *, known_uuid: str | None, now: float) -> None:
-        """Take the disk: identity, lock, room. Raises StorageError in words, with the state set.
+        """Take the disk: identity, lock, room; `begin` uses it. Raises StorageError in words, with the state set.
 
-        A directory without an identity is taken as a new disk, unless the books know the disk
-        (`known_uuid`): then what should be mounted there is not.
+        `known_uuid` is what the books remember of it; a disk of memory may come back as another.
         """
-        assert self._lock < 0, f"{self!r} opened twice"
+        assert self._claim is None, f"{self!r} opened twice"
+        known = None if self.tier == "memory" else known_uuid
+        wanted = Wanted(self.path, self.id, self._appliance, known)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"disk-{self.id}")
         self._committer = ThreadPoolExecutor(1, thread_name_prefix=f"commit-{self.id}")
         self._syncers = ThreadPoolExecutor(SYNCERS, thread_name_prefix=f"sync-{self.id}")
         try:
-            await self._guarded(lambda: self._open(known_uuid, now))
+            self._claim = await self._claimed(wanted, now)
+            await self.survey(partial(empty_incoming, self.path))
+            self._free_bytes = await self._guarded(self._look)
         except DiskError as fault:
-            await self.close()
-            self._become(fault.state, fault.words)
-            raise StorageError(f"disk {self.id} at {self.path}: {fault.words}") from fault
+            await self.reject(fault.state, fault.words)
+            raise StorageError(f"{wanted.words}: {fault.words}") from fault
         except StorageError as error:
-            await self.close()
-            self._become("failed" if self.path.is_dir() else "missing", str(error))
+            await self.reject("failed" if self.path.is_dir() else "missing", str(error))
             raise
+        self.uuid = self._claim.uuid
+        self.fit()
+
+    def begin(self) -> None:
+        """The books agree with what lies on it: from now on it is used."""
+        assert self._claim is not None, f"{self!r} is used while it is closed"
+        self.fit()
         self._become("ok", "")
+
+    async def reject(self, state: DiskState, words: str) -> None:
+        """Let the disk go: it cannot be used, for the reason in `words`."""
+        self._become(state, words)
+        await self.close()
 
     async def close(self) -> None:
         """Finish what is being committed and let the disk go. May be called again."""
@@ -106,9 +116,9 @@ class Disk:
                 hung = self.state in ("failed", "missing")
                 await asyncio.to_thread(executor.shutdown, wait=not hung, cancel_futures=hung)
         self._threads = self._committer = self._syncers = None
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        if self._claim is not None:
+            self._claim.release()
+            self._claim = None
 
     async def check(self) -> None:
         """Look whether the disk is still there and has room; a disk that was full may be usable again."""
@@ -193,7 +203,13 @@ class Disk:
         done: Future[OSError | None] = Future()
         self._committing.append((file, target, done))
         self._committer.submit(self._commit_waiting)
-        error = await asyncio.wrap_future(done)
+        try:
+            async with asyncio.timeout(COMMIT_PATIENCE * self._slow_after_s):
+                error = await asyncio.wrap_future(done)
+        except TimeoutError as error_:
+            words = f"did not make objects durable in {COMMIT_PATIENCE * self._slow_after_s:g} s"
+            self._become("failed", words)
+            raise DiskError(self.id, "failed", words) from error_
         if error is not None:
             fault = fault_of(self.id, error)
             await self._blame(fault)
@@ -243,67 +259,23 @@ class Disk:
         except OSError as error:
             raise fault_of(self.id, error) from error
 
-    def _open(self, known_uuid: str | None, now: float) -> None:
-        found = read_identity(self.path)
-        if found is None and known_uuid is not None and self.tier != "memory":
-            raise StorageError(
-                f"disk {self.id} at {self.path}: no {SEGMENTS} of ours there; is its file system mounted? "
-                "If the disk was replaced, give the new one a new name in the configuration"
-            )
-        if found is None:
-            self.path.mkdir(parents=True, exist_ok=True)
-        self._take_lock()
+    async def _claimed(self, wanted: Wanted, now: float) -> Claim:
+        """The claim, or a fault; one that comes after we have stopped waiting is let go again."""
+        assert self._threads is not None
+        future = asyncio.get_running_loop().run_in_executor(self._threads, claim, wanted, now)
         try:
-            found = found or self._initialise(now)
-            expected = None if self.tier == "memory" else known_uuid
-            words = misfit(found, appliance=self._appliance, disk=self.id, uuid=expected)
-            if words:
-                raise StorageError(f"disk {self.id} at {self.path}: {words}")
-            self.uuid = found.uuid
-            self._empty_incoming()
-            self._free_bytes = self._look()
-            self.fit()
-        except BaseException:
-            os.close(self._lock)
-            self._lock = -1
-            raise
-
-    def _take_lock(self) -> None:
-        self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            async with asyncio.timeout(self._slow_after_s):
+                return await asyncio.shield(future)
+        except TimeoutError as error:
+            future.add_done_callback(_let_go)
+            raise DiskError(self.id, "failed", f"did not answer in {self._slow_after_s:g} s") from error
         except OSError as error:
-            os.close(self._lock)
-            self._lock = -1
-            raise StorageError(
-                f"disk {self.id} at {self.path}: another keeper is using it; a disk belongs to one running appliance"
-            ) from error
-
-    def _initialise(self, now: float) -> Identity:
-        strangers = [entry.name for entry in os.scandir(self.path) if entry.name not in _OURS]
-        if strangers:
-            raise StorageError(
-                f"disk {self.id} at {self.path}: holds {min(strangers)!r}, which is not ours; give an empty directory"
-            )
-        (self.path / SEGMENTS).mkdir(exist_ok=True)
-        identity = Identity(appliance=self._appliance, disk=self.id, uuid=uuids.uuid4().hex, made_at=now)
-        write_identity(self.path, identity)
-        return identity
-
-    def _empty_incoming(self) -> None:
-        place = self.path / INCOMING
-        place.mkdir(exist_ok=True)
-        (self.path / SEGMENTS).mkdir(exist_ok=True)
-        for entry in os.scandir(place):
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path)
-            else:
-                os.unlink(entry.path)
-        sync_directory(self.path)
+            raise fault_of(self.id, error) from error
 
     def _look(self) -> int:
         here = os.stat(self.path)
-        held = os.fstat(self._lock)
+        assert self._claim is not None, f"{self!r} is looked at while it is closed"
+        held = os.fstat(self._claim.lock)
         if (here.st_dev, here.st_ino) != (held.st_dev, held.st_ino):
             raise FileNotFoundError(errno.ENOENT, "another directory is there now", str(self.path))
         size = os.statvfs(self.path)
@@ -316,7 +288,11 @@ class Disk:
     def _commit_waiting(self) -> None:
         batch: list[tuple[IncomingFile, Path, Future[OSError | None]]] = []
         while self._committing and len(batch) < self._sync_batch:
-            batch.append(self._committing.popleft())
+            each = self._committing.popleft()
+            if each[2].set_running_or_notify_cancel():
+                batch.append(each)
+            else:
+                each[0].discard()
         if not batch:
             return
         try:
@@ -329,6 +305,11 @@ class Disk:
         for (file, _, done), outcome in zip(batch, outcomes, strict=True):
             self._retired.append(file.path)
             done.set_result(outcome)
+
+
+def _let_go(late: asyncio.Future[Claim]) -> None:
+    if not late.cancelled() and late.exception() is None:
+        late.result().release()
 
 
 def _unlink_all(paths: Iterable[Path]) -> None:

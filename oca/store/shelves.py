@@ -23,6 +23,7 @@ from oca.store.books import Books
 from oca.store.census import agree
 from oca.store.disk import Disk
 from oca.store.faults import DiskError, NoRoomError
+from oca.store.identity import sync_directory
 from oca.store.incoming import IncomingFile
 from oca.store.layout import INDEX, ObjectKey, RenditionKey, object_path, rendition_path
 from oca.store.ledger import Ledger
@@ -75,33 +76,35 @@ class Shelves:
     async def open(self) -> None:
         """Take every disk that can be had and compare it with the books. Raises StorageError when none can."""
         self.books.load(self.ledger)
-        refusals = []
-        for disk in self.disks.values():
-            try:
-                await self.take(disk)
-            except StorageError as error:
-                refusals.append(str(error))
+        outcomes = await asyncio.gather(*map(self.take, self.disks.values()), return_exceptions=True)
+        for outcome in outcomes:
+            if outcome is not None and not isinstance(outcome, StorageError):
+                raise outcome
         if not self.usable:
-            raise StorageError("; ".join(refusals) or "no disk can be used")
+            raise StorageError("; ".join(str(outcome) for outcome in outcomes))
         for entry in list(self.books):
             for disk_id in [each for each in entry.parts if each not in self.disks or not self.disks[each].usable]:
                 self.books.remove(entry.key, disk_id)
 
     async def take(self, disk: Disk) -> None:
-        """Open `disk` and bring the books in line with it. Raises StorageError."""
+        """Open `disk`, bring the books in line with it, and use it. Raises StorageError."""
         await disk.open(known_uuid=self.ledger.recall(f"disk:{disk.id}"), now=self._clock.now())
-        assert disk.uuid is not None
-        known = {e.key: e.parts[disk.id].mtime_ns for e in self.books if disk.id in e.parts}
-        now_ns = int(self._clock.now() * 1e9)
         try:
-            survey = await disk.survey(partial(scan.scan, disk.path, known, now_ns))
+            await self._compare(disk)
+            await self.ledger.remember(f"disk:{disk.id}", disk.uuid)
         except DiskError as fault:
-            await disk.close()
-            raise StorageError(f"{fault}") from fault
-        await self.ledger.remember(f"disk:{disk.id}", disk.uuid)
-        strays = agree(self.books, disk, survey)
-        disk.fit()
-        for stray in strays:
+            await disk.reject(fault.state, fault.words)
+            raise StorageError(str(fault)) from fault
+        except StorageError as error:
+            await disk.reject("failed", str(error))
+            raise
+        disk.begin()
+
+    async def _compare(self, disk: Disk) -> None:
+        known = {entry.key: entry.parts[disk.id].mtime_ns for entry in self.books if disk.id in entry.parts}
+        now_ns = int(self._clock.now() * 1e9)
+        survey = await disk.survey(partial(scan.scan, disk.path, known, now_ns))
+        for stray in agree(self.books, disk, survey):
             await disk.run(partial(shutil.rmtree, rendition_path(disk.path, stray)))
         for each in survey.listed:
             if each.part.mtime_ns == 0:
@@ -277,7 +280,7 @@ class Shelves:
             held = entry is not None and disk.id in entry.parts and entry.parts[disk.id].has(position)
             path = object_path(disk.path, key)
             await disk.sweep(everything=True)
-            await disk.run(partial(path.unlink, missing_ok=True))
+            await disk.run(partial(_bury_object, path))
             if held:
                 self.books.drop(key.of, disk.id, position, size)
                 disk.used_bytes -= size
@@ -345,10 +348,12 @@ class Shelves:
 
 
 def _bury(place: Path, grave: Path) -> bool:
+    """Move a rendition out of sight, durably: what was purged must not come back with the power."""
     try:
         os.rename(place, grave)
     except FileNotFoundError:
         return False
+    sync_directory(place.parent)
     return True
 
 
@@ -359,3 +364,11 @@ def _unshelve(path: Path) -> None:
         path.parent.rmdir()
     except OSError:
         return  # another object has arrived there
+
+
+def _bury_object(path: Path) -> None:
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return
+    sync_directory(path.parent)

@@ -144,7 +144,7 @@ async def test_a_lost_inventory_is_noticed_and_held_renditions_are_not_planned_a
         status, problem = await probe.send("/v1/inventories", inventory("a1", full=False, sequence=4))
         assert (status, problem["type"]) == (409, "tag:oca,2026:full-inventory-wanted")
         assert await probe.plan("a1") is None
-        rows = inventory("a1", ("bunny", "v0-bunny", 31, 31), ("gone", "v", 1, 1), sequence=5)
+        rows = inventory("a1", ("bunny", "v0-bunny", 30, 30), ("gone", "v", 1, 1), sequence=5)
         assert (await probe.send("/v1/inventories", rows))[0] == 204
         plan = await until(lambda: probe.plan("a1"))
         assert [(evict.title, evict.rendition) for evict in plan.evict] == [("gone", "v")]

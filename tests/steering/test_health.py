@@ -33,7 +33,8 @@ def test_the_table_has_a_step_for_every_phase_and_outcome() -> None:
         ("", "new"),
         ("+", "alive"),
         ("-", "new"),
-        ("--", "dead"),
+        ("---", "new"),
+        ("---+", "alive"),
         ("+-", "suspect"),
         ("+-+", "alive"),
         ("+-+-", "suspect"),
@@ -73,6 +74,8 @@ def test_nobody_comes_back_from_the_dead_without_enough_successes(outcomes: str,
 def test_the_time_of_death_and_of_each_phase_is_kept() -> None:
     health = after("+--++")
     assert (health.died_at, health.since) == (2.0, 3.0)
+    assert after("+--++-").died_at == 2.0
+    assert after("----").died_at is None
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ async def test_a_refused_connection_is_told_in_plain_words(beat: Beat, new_fleet
         await prober.round()
     seen = fleet.find("a1")
     assert seen is not None
-    assert (seen.health.phase, seen.health.error) == ("dead", "connection refused")
+    assert (seen.health.phase, seen.health.error) == ("new", "connection refused")
 
 
 async def test_slow_appliances_do_not_keep_others_waiting(

@@ -4,7 +4,6 @@
 
 const AT_END_S = 0.5;
 const STARVED_S = 0.5;
-const LONG_MS = 500;
 const STOPS_KEPT = 20;
 
 /** Measures one playback from now on. `tell` has started(ms), stalled({ms, buffer_s}) when a stall ends, and changed(). */
@@ -16,7 +15,7 @@ export class Watch {
     this.ttff_ms = null;
     this.stalls = 0;
     this.hitches = 0;
-    this.stops = []; // the latest stalls: {position_s, buffer_s, ms}
+    this.stops = []; // the latest stalls and hitches: {position_s, buffer_s, ms}
     this.stop = null; // the one under way
     this.off = new AbortController();
     video.requestVideoFrameCallback((now) => this.firstFrame(now));
@@ -42,14 +41,16 @@ export class Watch {
     this.tell.started(this.ttff_ms);
   }
 
-  // A stall: the picture stops for want of data after it has started, and not because the viewer jumped; or it
-  // stops for long, for whatever reason. Shorter hitches with data at hand are a busy machine's decoder.
+  // A stall: the picture stops for want of data after it has started, and not because the viewer jumped. When it
+  // stops with data at hand, that is a hitch: the machine was too busy to decode, and no delivery could help.
   waits() {
     const { seeking, ended, paused, currentTime, duration } = this.video;
     if (this.ttff_ms === null || seeking || ended || paused || duration - currentTime < AT_END_S) return;
     if (this.stop !== null) return;
     this.stop = { since: performance.now(), position_s: currentTime, buffer_s: this.buffer_s };
-    if (this.stop.buffer_s < STARVED_S) this.stalled(this.stop);
+    this.stops = [...this.stops, this.stop].slice(-STOPS_KEPT);
+    if (this.stop.buffer_s < STARVED_S) this.stalls += 1;
+    else this.hitches += 1;
     this.tell.changed();
   }
 
@@ -58,17 +59,7 @@ export class Watch {
     const { stop } = this;
     this.stop = null;
     stop.ms = performance.now() - stop.since;
-    if (stop.buffer_s >= STARVED_S && stop.ms < LONG_MS) {
-      this.hitches += 1;
-      return;
-    }
-    if (stop.buffer_s >= STARVED_S) this.stalled(stop);
-    this.tell.stalled(stop);
-  }
-
-  stalled(stop) {
-    this.stalls += 1;
-    this.stops = [...this.stops, stop].slice(-STOPS_KEPT);
+    if (stop.buffer_s < STARVED_S) this.tell.stalled(stop);
   }
 
   /** Seconds of video ahead of what is shown. */

@@ -11,7 +11,7 @@ from pathlib import Path
 from control.kit.orphan import PARENT_VARIABLE, parent_environment
 
 CHILD = """
-import signal, sys
+import signal
 from control.kit.orphan import die_with_parent
 die_with_parent()
 print("on a leash", flush=True)
@@ -19,7 +19,8 @@ signal.pause()
 """
 PARENT = f"""
 import signal, subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", {CHILD!r}])
+from control.kit.orphan import parent_environment
+child = subprocess.Popen([sys.executable, "-c", {CHILD!r}], env=parent_environment())
 print(child.pid, flush=True)
 signal.pause()
 """

@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oca.front import cmcd
@@ -55,6 +55,7 @@ def test_headers_in_the_recommended_order_are_read_back(values):
     assert read == (Cmcd(**values) if values else None)
 
 
+@settings(max_examples=50)
 @given(told, st.randoms())
 def test_headers_in_any_order_are_read_back(values, random):
     def shuffled(keys):
@@ -65,6 +66,7 @@ def test_headers_in_any_order_are_read_back(values, random):
     assert from_headers(headers_of(values, shuffled)) == (Cmcd(**values) if values else None)
 
 
+@settings(max_examples=50)
 @given(told)
 def test_the_query_parameter_says_the_same_as_the_headers(values):
     text = ",".join(written(key, values[key]) for key in sorted(values))
@@ -73,6 +75,7 @@ def test_the_query_parameter_says_the_same_as_the_headers(values):
         assert from_query(query) == Cmcd(**values)
 
 
+@settings(max_examples=50)
 @given(st.lists(told, min_size=1, max_size=5))
 def test_a_reader_says_of_each_request_what_a_fresh_one_would(requests):
     reader = Reader()
@@ -81,6 +84,7 @@ def test_a_reader_says_of_each_request_what_a_fresh_one_would(requests):
         assert reader.read(headers) == from_headers(headers)
 
 
+@settings(max_examples=50)
 @given(st.dictionaries(st.sampled_from(sorted(set(FIELD_OF.values()))), st.binary(max_size=300)))
 def test_no_field_crashes_the_reader(headers):
     read = Reader().read(headers)

@@ -400,3 +400,13 @@ async def test_a_disk_made_smaller_lets_the_least_wanted_go(world, box):
     disk._limit_bytes = films[0].held_bytes * 2 + 10
     await world.until(lambda: disk.used_bytes <= disk._limit_bytes)
     assert {entry.key for entry in appliance.keeper.shelves.books} == {films[1].key, films[2].key}
+
+
+async def test_a_web_page_cannot_use_the_admin_api(world, box, made):
+    appliance = await box()
+    await world.put(appliance.keeper.shelves, made)
+    page = {"Origin": "http://evil.example"}
+    for method, path in (("POST", "/v1/evict"), ("POST", "/v1/drain"), ("GET", "/v1/status")):
+        async with appliance.session.request(method, path, json={"title": "film"}, headers=page) as answer:
+            assert answer.status == 403
+    assert appliance.keeper.shelves.books.get(made.key).objects_held == 3

@@ -21,6 +21,7 @@ NOW = 1_700_000_000.0
 async def disk(world):
     found = world.disk()
     await found.open(known_uuid=None, now=NOW)
+    found.begin()
     yield found
     await found.close()
 
@@ -44,6 +45,7 @@ async def test_a_disk_keeps_its_identity(world, disk):
     await disk.close()
     again = world.disk()
     await again.open(known_uuid=uuid, now=NOW + 1)
+    again.begin()
     assert again.uuid == uuid
     await again.close()
 
@@ -80,6 +82,7 @@ async def test_a_disk_that_was_replaced_under_its_name_is_refused(world, disk):
 async def test_a_memory_disk_may_come_back_empty(world):
     disk = world.disk(tier="memory")
     await disk.open(known_uuid="0" * 32, now=NOW)
+    disk.begin()
     assert disk.state == "ok"
     await disk.close()
 
@@ -103,6 +106,7 @@ async def test_what_was_coming_in_when_it_stopped_is_gone_after_the_next_start(w
     await disk.close()
     again = world.disk()
     await again.open(known_uuid=None, now=NOW)
+    again.begin()
     assert list((again.path / INCOMING).iterdir()) == []
     await again.close()
 
@@ -142,6 +146,7 @@ async def test_an_error_of_the_kernel_changes_the_state(disk, number, state):
 async def test_a_disk_that_hangs_has_failed_and_holds_up_nobody(world):
     disk = world.disk(slow_after_s=0.05)
     await disk.open(known_uuid=None, now=NOW)
+    disk.begin()
     with pytest.raises(DiskError, match="did not answer"):
         await disk.run(lambda: time.sleep(0.5))
     assert disk.state == "failed"
@@ -153,6 +158,7 @@ async def test_a_disk_that_hangs_has_failed_and_holds_up_nobody(world):
 async def test_a_full_file_system_is_noticed_before_a_byte_is_written(world, small_disk):
     disk = world.disk(path=small_disk, capacity=1 << 30)
     await disk.open(known_uuid=None, now=NOW)
+    disk.begin()
     assert disk.capacity_bytes < 9 << 20, "a disk is not larger than its file system"
     with pytest.raises(DiskError):
         await disk.create(9 << 20)
@@ -166,6 +172,7 @@ async def test_a_full_file_system_is_noticed_before_a_byte_is_written(world, sma
 async def test_a_file_system_that_became_read_only_still_serves(world, small_disk, read_only):
     disk = world.disk(path=small_disk)
     await disk.open(known_uuid=None, now=NOW)
+    disk.begin()
     read_only()
     with pytest.raises(DiskError):
         await disk.create(10)

@@ -33,7 +33,8 @@ LINE = {"offline": False, "latency": 40, "downloadThroughput": 10e6 / 8, "upload
 """10 Mbit/s and 40 ms, in bytes per second and milliseconds as the DevTools protocol has them."""
 
 FACTS = (
-    "phase error session ttff_ms stalls stops served_by bytes_by moves segments resumed_ms current_time buffer_s steering"
+    "phase error session ttff_ms stalls stops served_by bytes_by moves segments resumed_ms current_time buffer_s "
+    "steering"
 ).split()
 READ_FACTS = "names => Object.fromEntries(names.map(name => [name, oca.state[name]]))"
 
@@ -51,6 +52,12 @@ class Viewer:
     async def open(self, **parameters: str) -> None:
         query = "&".join(f"{key}={value}" for key, value in parameters.items())
         await self.page.goto(f"{self.control}/?{query}")
+
+    async def pause(self) -> None:
+        await self.page.evaluate("() => document.querySelector('video').pause()")
+
+    async def play(self) -> None:
+        await self.page.evaluate("() => document.querySelector('video').play()")
 
     async def facts(self) -> dict[str, Any]:
         return await self.page.evaluate(
@@ -99,7 +106,8 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def desktop(chromium: Browser) -> AsyncIterator[BrowserContext]:
-    async with await chromium.new_context(viewport={"width": 1280, "height": 800}) as context:
+    """Small windows: four of them are painted by the processors that also decode and serve."""
+    async with await chromium.new_context(viewport={"width": 640, "height": 480}) as context:
         yield context
 
 

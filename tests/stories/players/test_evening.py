@@ -35,10 +35,13 @@ class Evening:
 async def evening(fleet, viewer):
     told = Evening()
     viewers = {}
-    for who in PLAYERS:  # one after the other, for a start is measured on a machine that is not starting another
+    for who in PLAYERS:  # one after the other and then paused: a start is measured while nothing else is decoded
         viewers[who] = await viewer()
         await viewers[who].open(player=who[0], format=who[1], profile="-".join(who), autoplay="1")
         told.started[who] = await viewers[who].started()
+        await viewers[who].pause()
+    for each in viewers.values():
+        await each.play()
     for who, each in viewers.items():
         told.played[who] = await each.plays_to(told.started[who]["current_time"] + PLAYED_S)
     told.killed = told.played[PLAYERS[0]]["served_by"]
@@ -71,8 +74,7 @@ async def test_an_appliance_serves_and_the_origin_sends_nothing(evening, who):
 
 @each_player
 async def test_fifteen_seconds_play_without_a_stall(evening, who):
-    assert evening.played[who]["stops"] == []
-    assert evening.played[who]["stalls"] == 0
+    assert evening.played[who]["stalls"] == 0, evening.played[who]["stops"]
 
 
 @each_player
@@ -88,8 +90,7 @@ async def test_all_players_of_a_title_are_sent_to_the_same_appliance(evening):
 @each_player
 async def test_killing_the_appliance_stops_no_picture(evening, who):
     survived = evening.survived[who]
-    assert survived["stops"] == []
-    assert survived["stalls"] == 0
+    assert survived["stalls"] == 0, survived["stops"]
     assert survived["served_by"] not in (evening.killed, "origin")
     assert survived["bytes_by"][survived["served_by"]] > 0
 

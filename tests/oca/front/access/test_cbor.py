@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oca.front.access import cbor
@@ -118,6 +118,7 @@ def test_negative_zero_keeps_its_sign():
     assert math.copysign(1, decode(encode(-0.0))) == -1
 
 
+@settings(max_examples=50)
 @given(values)
 def test_what_is_written_is_read_back(value):
     if depth(value) > cbor.DEPTH_LIMIT:
@@ -127,6 +128,7 @@ def test_what_is_written_is_read_back(value):
         assert decode(encode(value)) == value
 
 
+@settings(max_examples=50)
 @given(st.dictionaries(keys, st.integers(0, 9), max_size=6), st.randoms())
 def test_a_map_is_written_the_same_in_whatever_order_it_was_made(entries, random):
     shuffled = list(entries.items())

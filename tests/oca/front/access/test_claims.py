@@ -1,7 +1,7 @@
 """Claims: what limits a token is read or refuses it, what informs is read over."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oca.front.access import cbor, claims
@@ -112,6 +112,7 @@ values = st.recursive(
 )
 
 
+@settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from([*claims.NAMES, 999]), values, max_size=5))
 def test_no_claims_crash_it(raw):
     try:

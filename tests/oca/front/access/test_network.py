@@ -3,7 +3,7 @@
 import ipaddress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oca.front.access import cbor
@@ -18,6 +18,7 @@ def prefixes(draw):
     return ipaddress.ip_network((address, bits), strict=False)
 
 
+@settings(max_examples=50)
 @given(prefixes(), st.ip_addresses())
 def test_a_prefix_holds_what_the_library_says_it_holds(prefix, address):
     for client in (address, prefix[0], prefix[-1]):
@@ -25,6 +26,7 @@ def test_a_prefix_holds_what_the_library_says_it_holds(prefix, address):
         assert network(str(prefix)).holds(packed(str(client))) == (meant in prefix)
 
 
+@settings(max_examples=50)
 @given(prefixes())
 def test_a_prefix_in_a_token_is_the_prefix_that_was_written(prefix):
     value = cbor.decode(cbor.encode(written(str(prefix))))

@@ -1,6 +1,6 @@
 """The bounded memory: never more than its limit, and what is used outlives what is not."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oca.front.access.remembered import Remembered
@@ -12,6 +12,7 @@ class Value:
         self.used = False
 
 
+@settings(max_examples=30)
 @given(st.integers(1, 8), st.lists(st.tuples(st.booleans(), st.integers(0, 20)), max_size=200))
 def test_it_holds_the_latest_and_never_more_than_its_limit(limit, steps):
     memory = Remembered(limit)

@@ -1,7 +1,7 @@
 """Renewal: when it is due, how it goes back, and what never gets into a response's head."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oca.front.access.renewal import AUTOMATIC, COOKIE, HEADER, REDIRECT, due, field, read
@@ -73,6 +73,7 @@ def test_what_is_not_understood_or_could_split_a_head_is_refused(claim):
 texts = st.text(max_size=10)
 
 
+@settings(max_examples=50)
 @given(
     st.fixed_dictionaries(
         {0: st.integers(0, 3), 1: st.floats(1, 1000)},

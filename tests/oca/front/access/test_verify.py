@@ -1,7 +1,7 @@
 """The gate: who is let in, who is told what, and what is remembered."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control.kit.quantity import Bytes, Seconds
@@ -171,6 +171,7 @@ def test_a_signed_path_opens_that_path_only(gate, secret):
     assert signed(gate(), query, now=NOW + 100) == EXPIRED
 
 
+@settings(max_examples=60)
 @given(st.data())
 def test_no_changed_bit_opens_anything(secret, data):
     strict = Gate(AccessSettings(mode="either"), Keyring((secret,)))
