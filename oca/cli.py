@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "drain": ("oca.operator_cli:drain", "Take an appliance out of steering, or put it back."),
     "evict": ("oca.operator_cli:evict", "Remove a title from one appliance."),
     "upgrade": ("oca.upgrade_cli:upgrade", "Swap an appliance's workers for new ones without a failed request."),
+    "token": ("oca.token_cli:token", "Sign and show access tokens and signed URLs."),
     "play": ("bench.player.cli:play", "Play a title with the built-in headless player."),
     "bench": ("bench.cli:bench", "Measure the segment server against its peers, on this machine."),
     "config": ("oca.config_cli:config", "Check a configuration file, or print the reference of one."),

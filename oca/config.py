@@ -16,6 +16,8 @@ from control.kit.quantity import BitsPerSecond, Bytes, Seconds
 from control.kit.settings import Listen, Settings, setting
 from control.wire import Name
 from control.wire.names import Url
+from oca.front.access.settings import AccessSettings
+from oca.front.pacing import PacingSettings
 
 SOCKET_PATH_LIMIT = 107
 """Bytes a Unix socket's path may have on Linux (unix(7): sun_path is 108 with its terminator)."""
@@ -171,6 +173,8 @@ class ApplianceSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fiel
         "info"
     )
     front: Annotated[FrontSettings, setting("Limits of each front worker.")] = FrontSettings()
+    access: Annotated[AccessSettings, setting("Who may have segments.")] = AccessSettings()
+    pacing: Annotated[PacingSettings, setting("How fast connections are sent to.")] = PacingSettings()
     tls: Annotated[TlsSettings | None, setting("HTTPS; null serves HTTP alone.")] = None
     access_log: Annotated[AccessLogSettings | None, setting("Where every answer is logged; null logs none.")] = None
     upstream: Annotated[UpstreamSettings, setting("How what is missing is fetched.")] = UpstreamSettings()

@@ -22,6 +22,7 @@ FRONT = (
     Metric("oca_front_connections_refused_total", "counter", "Connections refused at the limit"),
     Metric("oca_front_cold_reads_total", "counter", "Slices read into memory by a thread before they were sent"),
     Metric("oca_front_log_lines_dropped_total", "counter", "Access log lines that could not be written"),
+    Metric("oca_front_hinted_total", "counter", "Objects fetched because a player announced them (CMCD nor)"),
     Metric("oca_front_tls_handshakes_total", "counter", "TLS handshakes completed"),
     Metric("oca_front_tls_handshakes_failed_total", "counter", "TLS handshakes that failed"),
     Metric("oca_front_tls_resumed_total", "counter", "TLS handshakes that resumed a session"),

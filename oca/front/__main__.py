@@ -17,8 +17,11 @@ from control.kit import logs
 from control.kit.clock import SystemClock
 from control.kit.orphan import die_with_parent
 from oca.config import ApplianceSettings, load
+from oca.front.access import keyring
+from oca.front.access.verify import Gate
 from oca.front.access_log import AccessLog
 from oca.front.certificates import CertificateFiles, Certificates
+from oca.front.manners import Manners
 from oca.front.worker import Limits, Worker
 
 
@@ -42,6 +45,7 @@ def main(arguments: list[str]) -> None:
         limits=limits_of(settings),
         clock=clock,
         access_log=access_log_of(settings, int(index), clock),
+        manners=manners_of(settings, clock),
     )
     signal.signal(signal.SIGTERM, lambda *_: worker.drain())
     signal.signal(signal.SIGUSR1, lambda *_: worker.retire())
@@ -49,6 +53,12 @@ def main(arguments: list[str]) -> None:
     os.write(int(ready), b"1")
     os.close(int(ready))
     worker.run()
+
+
+def manners_of(settings: ApplianceSettings, clock: SystemClock) -> Manners:
+    """What clients are held to. Raises ConfigError for keys that cannot be used."""
+    gate = Gate(settings.access, keyring.load(settings.access)) if settings.access.mode != "off" else None
+    return Manners(gate, settings.pacing, appliance=settings.appliance, now=clock.now)
 
 
 def certificates_of(settings: ApplianceSettings, clock: SystemClock) -> Certificates | None:

@@ -20,8 +20,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from oca.front import reply
+from oca.front.access.verify import Allowed
 from oca.front.answer import answer
 from oca.front.loop import BROKEN, READABLE, WRITABLE
+from oca.front.manners import CMCD_QUERY, Told
 from oca.front.request import HEAD_END, BadRequestError, Request, parse_head
 from oca.front.table import Entry
 from oca.front.transmit import Sent, Transmission
@@ -42,9 +44,11 @@ class Connection:
     """A client. `closed` and `deadline` (monotonic seconds) are what the worker's timeouts go by."""
 
     __slots__ = tuple(
-        "_worker closed deadline fd head_started keep_alive out parked path peer pending readable repeat "
-        "repeat_range sent_mark sock started status waiting writable".split()
+        "_worker closed deadline fd fields head_started keep_alive out parked path peer pending readable repeat "
+        "repeat_headers repeat_range sent_mark sock started status told waiting writable".split()
     )
+
+    scheme = b"http"
 
     def __init__(self, worker: Worker, sock: socket.socket, peer: str, deadline: float) -> None:
         self._worker = worker
@@ -61,7 +65,10 @@ class Connection:
         self.waiting: Request | None = None
         self.parked = False
         self.repeat: bytes | None = None
+        self.repeat_headers: dict[bytes, bytes] = {}
         self.repeat_range: tuple[int, int] | None = None
+        self.told: Told | None = None
+        self.fields = b""
         self.out = Transmission(sock)
         self.path = b""
         self.status = 0
@@ -112,11 +119,14 @@ class Connection:
         if data[cut + 11 :] != self.repeat or not data.startswith(b"GET /") or worker.draining:
             self.pending = data
             return self.closed
-        path = data[4:cut]
+        path, query = data[4:cut], b""
         mark = path.find(b"?")
         if mark >= 0 and _VISIBLE.fullmatch(path):
-            path = path[:mark]
-        entry = worker.table.get(path)
+            path, query = path[:mark], path[mark + 1 :]
+        if worker.manners.gate is not None:
+            allowed = worker.manners.check(self, path, query, self.repeat_headers, b"GET")
+            path = allowed.path if isinstance(allowed, Allowed) and not allowed.fields else b""
+        entry = worker.table.get(path) if CMCD_QUERY not in query else None
         if entry is None:
             self.pending = data
             return False
@@ -223,6 +233,7 @@ class Connection:
         # A body is never read: the answer is the last on this connection, so it cannot be mistaken for a request.
         self.keep_alive = request.keep_alive and request.body_length == 0 and not worker.draining
         self.repeat = None
+        self.fields = b""
         if self.keep_alive and request.method == b"GET" and not _SIMPLE_UNLESS & request.headers.keys():
             self._remember(head, request)
         worker.route(self, request)
@@ -241,6 +252,7 @@ class Connection:
                 return
             self.repeat_range = (first, end)
         self.repeat = rest
+        self.repeat_headers = request.headers
 
     # -- answering ----------------------------------------------------------------------------------
 
@@ -250,6 +262,8 @@ class Connection:
         counters.fetched += fetched
         result = answer(request, entry, self._worker.seconds)
         head = result.head
+        if self.fields:
+            head = head[:-2] + self.fields + b"\r\n" if head.endswith(b"\r\n\r\n") else head
         if not self.keep_alive or b"connection" in request.headers:
             head = reply.with_connection(head, keep_alive=self.keep_alive)
         if not entry.requests:
@@ -263,12 +277,15 @@ class Connection:
         self.out.begin(response, None, [], b"")
         self._answering(status)
 
-    def refuse(self, request: Request, status: int, detail: str, *, extra: bytes = b"") -> None:
+    def refuse(
+        self, request: Request, status: int, detail: str, *, extra: bytes = b"", kind: str = "about:blank"
+    ) -> None:
         """Answer with a problem document."""
-        head_only = request.method == b"HEAD"
-        close = not self.keep_alive
-        problem = reply.problem(self._worker.seconds, status, detail, extra=extra, head_only=head_only, close=close)
-        self.respond(status, problem)
+        head_only, close = request.method == b"HEAD", not self.keep_alive
+        seconds = self._worker.seconds
+        self.respond(
+            status, reply.problem(seconds, status, detail, extra=extra, kind=kind, head_only=head_only, close=close)
+        )
 
     def _refuse_bytes(self, status: int, reason: str) -> None:
         """What arrived is no request: answer and close, as nothing after it can be trusted."""

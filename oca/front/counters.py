@@ -13,7 +13,7 @@ class Counters:
     """Totals since the worker started, and the entries served since the last report."""
 
     __slots__ = tuple(
-        "aborted accepted bad_requests by_status fetched handshakes handshakes_failed kernel_tls misses refused "
+        "aborted accepted bad_requests by_status fetched handshakes handshakes_failed hinted kernel_tls misses refused "
         "resumed sent_bytes served timeouts touched".split()
     )
 
@@ -27,6 +27,7 @@ class Counters:
         self.handshakes = 0
         self.handshakes_failed = 0
         self.resumed = 0
+        self.hinted = 0
         self.kernel_tls = 0
         self.aborted = 0
         self.timeouts = 0
@@ -51,6 +52,7 @@ class Counters:
             "oca_front_tls_handshakes_failed_total": self.handshakes_failed,
             "oca_front_tls_resumed_total": self.resumed,
             "oca_front_tls_kernel_total": self.kernel_tls,
+            "oca_front_hinted_total": self.hinted,
             "oca_front_aborted_total": self.aborted,
             "oca_front_timeouts_total": self.timeouts,
             "oca_front_bad_requests_total": self.bad_requests,

@@ -89,6 +89,12 @@ class Misses:
         if self._sock is not None:
             self._say(link.Want(key, via))
 
+    def prefetch(self, key: str) -> None:
+        """Ask for `key` though nobody waits yet: a player said that it comes next. Forgotten when much is wanted."""
+        if self._sock is not None and key not in self._wanted and len(self._wanted) < self._waiting_limit // 4:
+            self._wanted[key] = []
+            self._say(link.Want(key))
+
     def wait_for_more(self, entry: Entry, connection: Connection) -> None:
         """Run `connection` again when more of `entry` may be sent; cut it when no more will come."""
         if entry.failed or entry.key not in self._growing:

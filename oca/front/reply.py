@@ -26,6 +26,7 @@ REASONS = {
     304: b"Not Modified",
     308: b"Permanent Redirect",
     400: b"Bad Request",
+    403: b"Forbidden",
     404: b"Not Found",
     405: b"Method Not Allowed",
     408: b"Request Timeout",
@@ -41,12 +42,13 @@ REASONS = {
 }
 CORS = (
     b"Access-Control-Allow-Origin: *\r\n"
-    b"Access-Control-Expose-Headers: Content-Length, Content-Range, ETag, Retry-After, Cache-Status, CMSD-Dynamic\r\n"
+    b"Access-Control-Expose-Headers: Content-Length, Content-Range, ETag, Retry-After, Cache-Status, CMSD-Dynamic, "
+    b"CTA-Common-Access-Token\r\n"
     b"Timing-Allow-Origin: *\r\n"
 )
 PREFLIGHT = (
     b"HTTP/1.1 204 No Content\r\n" + CORS + b"Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n"
-    b"Access-Control-Allow-Headers: *, Authorization, Range, "
+    b"Access-Control-Allow-Headers: *, Authorization, Range, CTA-Common-Access-Token, "
     b"CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status\r\n"
     b"Access-Control-Max-Age: 86400\r\n"
 )
@@ -151,11 +153,18 @@ def not_modified(entry: Entry, seconds: Seconds) -> bytes:
 
 
 def problem(
-    seconds: Seconds, status: int, detail: str, *, extra: bytes = b"", head_only: bool = False, close: bool = False
+    seconds: Seconds,
+    status: int,
+    detail: str,
+    *,
+    extra: bytes = b"",
+    kind: str = "about:blank",
+    head_only: bool = False,
+    close: bool = False,
 ) -> bytes:
     """A whole error response with an RFC 9457 body."""
     reason = REASONS.get(status, b"Error")
-    body = json.dumps({"type": "about:blank", "title": reason.decode(), "status": status, "detail": detail}).encode()
+    body = json.dumps({"type": kind, "title": reason.decode(), "status": status, "detail": detail}).encode()
     head = (
         b"HTTP/1.1 %d " % status + reason + b"\r\n"
         b"Content-Type: application/problem+json\r\nCache-Control: no-store\r\n"

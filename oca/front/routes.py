@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oca.front import reply
+from oca.front.access.verify import Denied
 from oca.front.connection import Connection
 from oca.front.request import Request
 from oca.front.table import key_of
@@ -54,10 +55,16 @@ def _health(worker: Worker, connection: Connection, request: Request) -> None:
 
 
 def _segment(worker: Worker, connection: Connection, request: Request) -> None:
+    allowed = worker.manners.check(connection, request.path, request.query, request.headers, request.method)
+    if isinstance(allowed, Denied):
+        connection.refuse(request, allowed.status, allowed.detail, kind=allowed.kind)
+        return
+    request.path, request.query = allowed.path, allowed.query
     key = key_of(request.path)
     if key is None:
         connection.refuse(request, 404, "segments are at /s/<title>/<rendition>/<object>")
         return
+    connection.fields = allowed.fields + worker.manners.listen(worker, connection, request)
     entry = worker.table.look_up(request.path, key)
     if entry is not None:
         connection.serve(request, entry)

@@ -23,6 +23,7 @@ class TlsConnection(Connection):
     """`shaking`: the handshake is under way."""
 
     __slots__ = ("shaking", "tls")
+    scheme = b"https"
 
     def __init__(self, worker: Worker, sock: ssl.SSLSocket, peer: str, deadline: float) -> None:
         super().__init__(worker, sock, peer, deadline)

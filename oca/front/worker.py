@@ -14,7 +14,9 @@ from oca.front.certificates import Certificates
 from oca.front.connection import Connection
 from oca.front.counters import Counters
 from oca.front.loop import Deadlines, Loop
+from oca.front.manners import Manners
 from oca.front.misses import Misses
+from oca.front.pacing import PacingSettings
 from oca.front.reply import Seconds
 from oca.front.request import Request
 from oca.front.routes import route
@@ -65,6 +67,7 @@ class Worker:
         tls_listener: socket.socket | None = None,
         certificates: Certificates | None = None,
         redirect_port: int | None = None,
+        manners: Manners | None = None,
     ) -> None:
         self.appliance = appliance
         self.limits = limits
@@ -88,6 +91,7 @@ class Worker:
         self._clock = clock
         self.certificates = certificates
         self.redirect_port = redirect_port
+        self.manners = manners or Manners(None, PacingSettings(), appliance=appliance, now=clock.now)
         self._listeners: list[socket.socket] = [listener]
         if tls_listener is not None:
             assert certificates is not None, "a TLS listener without certificates"
@@ -134,6 +138,17 @@ class Worker:
         route(self, connection, request)
         if connection.waiting is not None:
             connection.deadline = self.loop.now + self.limits.miss_timeout_s
+
+    def prefetch(self, key: str) -> None:
+        """A player announced `key` as its next object."""
+        if self._find(key) is None:
+            self.misses.prefetch(key)
+            self.counters.hinted += 1
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether players had better go elsewhere."""
+        return self.draining or len(self._connections) >= 0.95 * self.limits.connections
 
     def head_pending(self, connection: Connection) -> None:
         """Part of a head has arrived: the rest must come in time."""

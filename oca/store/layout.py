@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from control.wire import NAME_PATTERN, is_name
+from control.wire import is_name
 
 IDENTITY = "oca-disk.json"
 INCOMING = "incoming"
@@ -63,11 +63,13 @@ def parse_key(text: str) -> ObjectKey:
     '00001.m4s'
     >>> parse_key("film/../x")
     Traceback (most recent call last):
-    ValueError: 'film/../x' is not title/rendition/object, each matching ^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$
+    ValueError: 'film/../x' is not title/rendition/object: three names of letters, digits, '.', '_' and '-'
     """
     parts = text.split("/")
     if len(parts) != 3 or not all(is_name(part) for part in parts):
-        raise ValueError(f"{text[:512]!r} is not title/rendition/object, each matching {NAME_PATTERN}")
+        raise ValueError(
+            f"{text[:512]!r} is not title/rendition/object: three names of letters, digits, '.', '_' and '-'"
+        )
     return ObjectKey(*parts)
 
 

@@ -8,7 +8,6 @@ under its real name, and the bytes in use are exact.
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -18,12 +17,11 @@ from control.kit.clock import Clock
 from control.kit.errors import StorageError
 from control.kit.logs import get_logger
 from control.wire import StoredObject
-from oca.store import placement, scan
+from oca.store import placement, removal, scan
 from oca.store.books import Books
 from oca.store.census import agree
 from oca.store.disk import Disk
 from oca.store.faults import DiskError, NoRoomError
-from oca.store.identity import sync_directory
 from oca.store.incoming import IncomingFile
 from oca.store.layout import INDEX, ObjectKey, RenditionKey, object_path, rendition_path
 from oca.store.ledger import Ledger
@@ -256,7 +254,7 @@ class Shelves:
             grave = disk.graveyard()
             place = rendition_path(disk.path, key)
             try:
-                if await disk.run(partial(_bury, place, grave)):
+                if await disk.run(partial(removal.bury, place, grave)):
                     graves.append((disk, grave))
                 freed += self._forget(key, disk)
             except DiskError as fault:
@@ -280,7 +278,7 @@ class Shelves:
             held = entry is not None and disk.id in entry.parts and entry.parts[disk.id].has(position)
             path = object_path(disk.path, key)
             await disk.sweep(everything=True)
-            await disk.run(partial(_bury_object, path))
+            await disk.run(partial(removal.bury_object, path))
             if held:
                 self.books.drop(key.of, disk.id, position, size)
                 disk.used_bytes -= size
@@ -325,7 +323,7 @@ class Shelves:
         entry = self.books.get(key.of)
         if entry is None or disk.id not in entry.parts:
             await disk.sweep(everything=True)
-            await disk.run(partial(_unshelve, target))
+            await disk.run(partial(removal.unshelve, target))
             raise DiskError(disk.id, disk.state, f"{key.of} was removed while {key.object} arrived")
         if not entry.parts[disk.id].has(position):
             disk.used_bytes += stored.bytes
@@ -345,30 +343,3 @@ class Shelves:
 
     def _touched(self, key: RenditionKey, disk: Disk) -> None:
         self._unsettled[key, disk.id] = self._clock.monotonic()
-
-
-def _bury(place: Path, grave: Path) -> bool:
-    """Move a rendition out of sight, durably: what was purged must not come back with the power."""
-    try:
-        os.rename(place, grave)
-    except FileNotFoundError:
-        return False
-    sync_directory(place.parent)
-    return True
-
-
-def _unshelve(path: Path) -> None:
-    """Remove an object whose rendition is gone, and the directory that was made for it."""
-    path.unlink(missing_ok=True)
-    try:
-        path.parent.rmdir()
-    except OSError:
-        return  # another object has arrived there
-
-
-def _bury_object(path: Path) -> None:
-    try:
-        path.unlink()
-    except FileNotFoundError:
-        return
-    sync_directory(path.parent)

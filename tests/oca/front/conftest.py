@@ -117,7 +117,7 @@ def listening():
 class Rig:
     """One worker over one disk directory."""
 
-    def __init__(self, directory, certificates=None, redirect_port=None, **limits):
+    def __init__(self, directory, certificates=None, redirect_port=None, manners=None, **limits):
         self.disk = directory / "d1"
         self.disk.mkdir()
         self.keeper = KeeperEnd(directory / "k.sock")
@@ -130,6 +130,7 @@ class Rig:
             tls_listener=tls_listener,
             certificates=certificates,
             redirect_port=redirect_port,
+            manners=manners,
             disks=(str(self.disk),),
             keeper_socket=str(directory / "k.sock"),
             limits=Limits(**limits),
