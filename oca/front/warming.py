@@ -56,11 +56,10 @@ class Warming:
         now = self._loop.now
         if entry.warm_until > now or not entry.whole:
             return True
-        if not self._residency.resident(entry.fd, first, end):
-            return False
-        if first == 0 and end == entry.size:
+        if self._residency.resident(entry.fd, 0, entry.size):
             entry.warm_until = now + RECHECK_S
-        return True
+            return True
+        return self._residency.resident(entry.fd, first, end)
 
     def warm(self, entry: Entry, first: int, end: int, done: Done) -> None:
         """Read the beginning of [first, end) of `entry` in a thread, then call `done` on the loop's thread."""
