@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
@@ -16,7 +17,7 @@ from rich.console import Console
 
 from control.kit import lifecycle, logs
 from control.kit.clock import SystemClock
-from control.kit.errors import Exit
+from control.kit.errors import Exit, StorageError
 from control.wire import is_name
 from origin import config
 from origin.app import Origin
@@ -120,6 +121,9 @@ def ingest(  # noqa: PLR0917 - click passes by name
     shown = name or (DEMO_NAME if file is None else file.stem)
     about = synopsis or (DEMO_SYNOPSIS if demo else "")
     order = Order(title, shown, rungs or LADDER, effort, about, attribution, replace or demo)
+    if not dry_run:
+        _writable(store)
+    _writable(cache)
     with _terminable(), Screen(Console(stderr=True)) as screen:
         work = Ingest(DirectoryStorage(store), cache, screen, SystemClock(), dry_run=dry_run)
         if file is None:
@@ -127,6 +131,15 @@ def ingest(  # noqa: PLR0917 - click passes by name
         else:
             outcome = work.file(file, order, seconds=seconds)
     _print(outcome, dry_run=dry_run, as_json=as_json)
+
+
+def _writable(directory: Path) -> None:
+    """Raise StorageError now when `directory` could not be made or written: after encoding is too late to learn it."""
+    nearest = next(place for place in (directory.absolute(), *directory.absolute().parents) if place.exists())
+    if not nearest.is_dir():
+        raise StorageError(f"{directory}: cannot be used: {nearest} is not a directory")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise StorageError(f"{directory}: cannot be used: {nearest} cannot be written by this user")
 
 
 def slug(stem: str) -> str:

@@ -12,10 +12,7 @@ from bench.demo.fleet import Fleet
 from control.kit.client import ServiceClient
 from control.wire import PlaybackRequest, PlaybackSession, Title, decode, encode
 
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.ffmpeg,
-]
+pytestmark = [pytest.mark.ffmpeg, pytest.mark.media, pytest.mark.asyncio(loop_scope="session")]
 FRAMES_PER_S = 25
 
 

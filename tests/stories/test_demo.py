@@ -15,6 +15,8 @@ import pytest
 from bench.demo.fleet import oca
 from bench.demo.story import Outcome, broken_promises
 
+pytestmark = pytest.mark.media
+
 Until = Callable[..., Awaitable[None]]
 ProcessesOf = Callable[[Path], dict[int, str]]
 

@@ -18,7 +18,7 @@ from bench.player.limits import PlayerLimits
 from bench.player.session import Player
 from control.wire import Title
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.media, pytest.mark.asyncio(loop_scope="session")]
 
 Until = Callable[..., Awaitable[None]]
 NAMES = [appliance.name for appliance in APPLIANCES]

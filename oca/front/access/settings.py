@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from control.kit.quantity import Bytes, Seconds
+from control.kit.quantity import Seconds
 from control.kit.settings import Settings, setting
 
 KID_PATTERN = r"^[A-Za-z0-9._-]{1,64}\Z"
@@ -44,4 +44,4 @@ class AccessSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = ()
     clock_skew: Annotated[Seconds, setting("How far the signer's clock may be from ours.")] = Seconds(5)
     cache_entries: Annotated[int, setting("Verified tokens that are remembered.", ge=1, le=1_000_000)] = 4096
-    token_limit: Annotated[Bytes, setting("Bytes a token may have as it is sent.", ge=64, le=16 * 1024)] = Bytes(4096)
+    token_limit: Annotated[int, setting("Bytes a token may have as it is sent.", ge=64, le=16 * 1024)] = 4096
