@@ -59,7 +59,8 @@ async function main() {
   view.figures(figures());
   restoreNames();
   wireChoices();
-  wireControls(stage, video, { toggle: element('toggle'), mute: element('mute'), full: element('full'), seek: element('seek') });
+  const [toggle, mute, full, seek] = ['toggle', 'mute', 'full', 'seek'].map(element);
+  wireControls(stage, video, { toggle, mute, full, seek });
   element('begin').addEventListener('click', start);
   element('again').addEventListener('click', start);
   element('copy').addEventListener('click', () => navigator.clipboard?.writeText(element('command').textContent));
@@ -118,7 +119,8 @@ function remember(profile, title) {
 }
 
 function names() {
-  const name = (id, otherwise) => element(id).value.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '') || otherwise;
+  const clean = (text) => text.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, ''); // as names on the wire
+  const name = (id, otherwise) => clean(element(id).value) || otherwise;
   return { profile: name('profile', 'guest'), device: name('device', 'browser') };
 }
 
@@ -171,7 +173,8 @@ async function start() {
   try {
     await load(player);
     const request = { title: title.id, ...names(), client: parameters.get('session-client') };
-    const is = await api('v1/playback', { method: 'POST', body: JSON.stringify(request), headers: { 'Content-Type': 'application/json' } });
+    const headers = { 'Content-Type': 'application/json' };
+    const is = await api('v1/playback', { method: 'POST', body: JSON.stringify(request), headers });
     if (mine !== starts) return;
     open(is, title);
     const url = format === 'dash' ? is.dash_url : is.hls_url;
@@ -263,8 +266,8 @@ function moved() {
   const { delivery, report, drawnMoves } = session;
   for (const { from, to, why } of delivery.moves.slice(drawnMoves)) {
     report.event('failover', { pathway: to, detail: `from ${from}: ${why}` });
-    const words = why === 'failed' ? `${from} stopped answering. Going on from ` : `Steering prefers another. Going on from `;
-    view.toast(words, to, view.hue(delivery.pathways, to));
+    const words = why === 'failed' ? `${from} stopped answering.` : 'Steering prefers another.';
+    view.toast(`${words} Going on from `, to, view.hue(delivery.pathways, to));
   }
   session.drawnMoves = delivery.moves.length;
   draw();

@@ -178,8 +178,14 @@ async function startShaka({ video, url, at_s, tell }) {
   player.configure({
     // Looking for captions inside the video would fetch a segment before the first one is shown.
     manifest: { retryParameters, hls: { disableClosedCaptionsDetection: true } },
-    // Without prefetching: what was prefetched is thrown away when the quality changes, and at the start it does.
-    streaming: { retryParameters, bufferingGoal: BUFFER_S, bufferBehind: BEHIND_S, rebufferingGoal: 0, segmentPrefetchLimit: 0 },
+    streaming: {
+      retryParameters,
+      bufferingGoal: BUFFER_S,
+      bufferBehind: BEHIND_S,
+      rebufferingGoal: 0,
+      segmentPrefetchLimit: 0, // what was prefetched is thrown away when the quality changes, as it does at the start
+      inaccurateManifestTolerance: 0, // our times are exact: no segment before the one to resume in
+    },
     abr: { defaultBandwidthEstimate: FIRST_BPS, useNetworkInformation: false, bandwidthUpgradeTarget: 0.7 },
   });
   player.getNetworkingEngine().registerResponseFilter((type, { data }) => {

@@ -53,7 +53,8 @@ export function artOf(id) {
 export function titles(list, current, choose) {
   element('titles').replaceChildren(...list.map((title) => poster(title, title.id === current, choose)));
   if (!list.length) {
-    element('titles').append(html('li', 'empty', 'No titles yet. Publish one: oca ingest --help. It appears here by itself.'));
+    const words = 'No titles yet. Publish one with oca ingest; it appears here by itself.';
+    element('titles').append(html('li', 'empty', words));
   }
 }
 
@@ -151,7 +152,7 @@ export function server(list, served_by) {
   const each = list.find(({ pathway }) => pathway === served_by);
   words('server', served_by ?? '–');
   element('server').style.setProperty('--hue', served_by ? hue(list, served_by) : '');
-  words('because', each?.reasons.slice(0, 2).join(', ') || (served_by ? ' ' : 'Press play to see where the video comes from.'));
+  if (each) words('because', each.reasons.slice(0, 2).join(', '));
 }
 
 /** The figures: [name, value, unit, 'good' | 'bad' | '']. */
