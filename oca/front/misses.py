@@ -228,6 +228,9 @@ class Misses:
     def _started(self, message: link.Growing) -> None:
         entry = self._table.grow(message.key, message.path, size=message.length, available=message.available)
         if entry is None:
+            # A small object may have its real name before this worker heard of the temporary one.
+            entry = self._table.look_up((PREFIX + message.key).encode(), message.key)
+        if entry is None:
             self._refused(link.Refused(message.key, 503, "the object arrived where this worker cannot read"))
             return
         if not entry.whole:

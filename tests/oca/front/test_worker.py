@@ -238,6 +238,15 @@ def test_many_who_miss_the_same_object_are_one_want_and_all_are_served_as_it_gro
     assert not [message for message in rig.keeper.heard if isinstance(message, link.Want)]
 
 
+def test_an_object_that_has_its_real_name_already_is_served(rig):
+    rig.keeper.accept([rig.disk])
+    client = ask(rig)
+    rig.keeper.hear(link.Want)
+    rig.store(KEY, DATA)
+    rig.keeper.say(link.Growing(KEY, str(rig.disk / "incoming" / "gone"), len(DATA), len(DATA)))
+    assert client.answer()[2] == DATA
+
+
 def test_a_range_of_a_growing_object_waits_for_its_bytes(rig):
     rig.keeper.accept([rig.disk])
     client = ask(rig, "Range: bytes=200000-200009")
