@@ -48,6 +48,13 @@ class FrontSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Limits of each front worker."""
 
     max_connections: Annotated[int, setting("Connections one worker keeps open.", ge=1)] = 8192
+    max_connections_per_prefix: Annotated[
+        int, setting("Connections one worker keeps open with clients of one /24 (IPv4) or /56 (IPv6).", ge=1)
+    ] = 4096
+    max_requests: Annotated[int, setting("Requests answered on one connection; the last answer closes it.", ge=1)] = (
+        1_000_000
+    )
+    pin: Annotated[bool, setting("Keep each worker on a core of its own.")] = False
     max_open_files: Annotated[int, setting("Segment files one worker keeps open.", ge=16)] = 4096
     header_limit: Annotated[Bytes, setting("Bytes a request's line and headers may have.")] = Bytes(16 * 1024)
     header_timeout: Annotated[Seconds, setting("Time for a request's headers to arrive in full.")] = Seconds(10)

@@ -32,6 +32,9 @@ def main(arguments: list[str]) -> None:
     settings = load(Path(config))
     logs.configure(process=f"{settings.appliance}/front-{index}", level=settings.log_level)
     clock = SystemClock()
+    if settings.front.pin:
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(index) % len(cores)]})
     sockets = [socket.socket(fileno=int(descriptor)) for descriptor in descriptors]
     worker = Worker(
         appliance=settings.appliance,
@@ -76,6 +79,8 @@ def limits_of(settings: ApplianceSettings) -> Limits:
     front = settings.front
     return Limits(
         connections=front.max_connections,
+        connections_per_prefix=front.max_connections_per_prefix,
+        requests_per_connection=front.max_requests,
         header_bytes=int(front.header_limit),
         header_timeout_s=float(front.header_timeout),
         idle_timeout_s=float(front.idle_timeout),

@@ -45,7 +45,7 @@ class Connection:
 
     __slots__ = tuple(
         "_worker closed deadline fd fields head_started keep_alive out parked path peer pending readable repeat "
-        "repeat_headers repeat_range sent_mark sock started status told waiting writable".split()
+        "repeat_headers repeat_range requests_left sent_mark sock started status told waiting writable".split()
     )
 
     scheme = b"http"
@@ -62,6 +62,7 @@ class Connection:
         self.pending = b""
         self.head_started = False
         self.keep_alive = True
+        self.requests_left = worker.limits.requests_per_connection
         self.waiting: Request | None = None
         self.parked = False
         self.repeat: bytes | None = None
@@ -109,14 +110,11 @@ class Connection:
     # -- the short way ------------------------------------------------------------------------------
 
     def _hit(self) -> bool:
-        """Answer a repeated request of a stored object at once: True when nothing is left to do.
-
-        Anything unusual is left to `run`, with the bytes read in `pending`.
-        """
+        """Answer a repeated request at once: True when nothing is left to do. `run` gets what is unusual."""
         data = self._receive()
         worker = self._worker
         cut = data.find(b" HTTP/1.1\r\n")
-        if data[cut + 11 :] != self.repeat or not data.startswith(b"GET /") or worker.draining:
+        if data[cut + 11 :] != self.repeat or not data.startswith(b"GET /") or self.requests_left < 2:
             self.pending = data
             return self.closed
         path, query = data[4:cut], b""
@@ -147,6 +145,7 @@ class Connection:
     def _send_hit(self, entry: Entry, head: bytes, first: int, end: int) -> bool:
         """Send a whole answer in two calls where the socket takes it; else leave the rest to `run`."""
         worker = self._worker
+        self.requests_left -= 1
         if not entry.requests:
             worker.counters.touched.append(entry)
         entry.requests += 1
@@ -231,7 +230,7 @@ class Connection:
             return
         self.path = request.path
         # A body is never read: the answer is the last on this connection, so it cannot be mistaken for a request.
-        self.keep_alive = request.keep_alive and request.body_length == 0 and not worker.draining
+        self.keep_alive = request.keep_alive and request.body_length == 0 and self.requests_left > 1
         self.repeat = None
         self.fields = b""
         if self.keep_alive and request.method == b"GET" and not _SIMPLE_UNLESS & request.headers.keys():
@@ -296,6 +295,7 @@ class Connection:
 
     def _answering(self, status: int) -> None:
         self.status = status
+        self.requests_left -= 1
         self._worker.counters.count_status(status)
         self.head_started = False
         self._started()

@@ -77,14 +77,15 @@ class Seconds:
 def prepare(entry: Entry, appliance: str) -> None:
     """Render what never changes of `entry`'s heads. A fetched object says so until it is opened anew."""
     suffix = entry.key.rpartition(".")[2]
-    status = b"; hit" if entry.whole else b"; fwd=uri-miss; stored"
+    status, told = (b"; hit", b"HIT") if entry.whole else (b"; fwd=uri-miss; stored", b"MISS")
     entry.common = (
         b"Content-Type: " + CONTENT_TYPES.get(suffix, b"application/octet-stream") + b"\r\n"
         b"ETag: " + entry.etag + b"\r\n"
         b"Last-Modified: " + formatdate(entry.stored_at, usegmt=True).encode() + b"\r\n"
         b"Cache-Control: public, max-age=31536000, immutable\r\n"
         b"Accept-Ranges: bytes\r\n"
-        b"Cache-Status: " + appliance.encode() + status + b"\r\n" + CORS
+        b"Cache-Status: " + appliance.encode() + status + b"\r\n"
+        b"Server-Timing: cdn-cache;desc=" + told + b"\r\n" + CORS
     )
     entry.partial = b"HTTP/1.1 206 Partial Content\r\n" + entry.common
     entry.rendered_at = -1

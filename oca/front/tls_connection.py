@@ -72,6 +72,7 @@ class TlsConnection(Connection):
         return data
 
     def _send_hit(self, entry: Entry, head: bytes, first: int, end: int) -> bool:
+        self.requests_left -= 1
         if not entry.requests:
             self._worker.counters.touched.append(entry)
         entry.requests += 1

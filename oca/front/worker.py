@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -35,6 +36,8 @@ class Limits:
     """Bounds on what clients can make grow. Times in seconds, sizes in bytes."""
 
     connections: int = 20_000
+    connections_per_prefix: int = 20_000
+    requests_per_connection: int = 1_000_000
     header_bytes: int = 16_384
     header_fields: int = 64
     header_timeout_s: float = 10.0
@@ -97,6 +100,7 @@ class Worker:
             assert certificates is not None, "a TLS listener without certificates"
             self._listeners.append(tls_listener)
         self._connections: set[Connection] = set()
+        self._by_prefix: Counter[str] = Counter()
         shortest = min(limits.header_timeout_s, limits.idle_timeout_s, limits.send_timeout_s, limits.miss_timeout_s)
         self._deadlines = Deadlines(self.loop.now, min(max(shortest / 2, 0.05), 5.0))
         self._next_report = self.loop.now + REPORT_S
@@ -160,6 +164,10 @@ class Worker:
     def forget(self, connection: Connection, *, aborted: bool) -> None:
         """`connection` has ended."""
         self._connections.discard(connection)
+        prefix = prefix_of(connection.peer)
+        self._by_prefix[prefix] -= 1
+        if self._by_prefix[prefix] <= 0:
+            del self._by_prefix[prefix]
         self.loop.remove(connection.fd)
         if aborted:
             self.counters.aborted += 1
@@ -181,10 +189,12 @@ class Worker:
             self._admit(sock, str(address[0]), tls=tls)
 
     def _admit(self, sock: socket.socket, peer: str, *, tls: bool) -> None:
-        if len(self._connections) >= self.limits.connections:
+        prefix, limits = prefix_of(peer), self.limits
+        if len(self._connections) >= limits.connections or self._by_prefix[prefix] >= limits.connections_per_prefix:
             self.counters.refused += 1
             sock.close()
             return
+        self._by_prefix[prefix] += 1
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.counters.accepted += 1
@@ -244,6 +254,8 @@ class Worker:
             self.loop.remove(listener.fileno())
             listener.close()
         self._listeners = []
+        for connection in self._connections:
+            connection.requests_left = 1
         self._log.info("worker_draining", connections=len(self._connections))
 
     def _finish_drain(self, now: float) -> None:
@@ -265,6 +277,22 @@ class Worker:
             self.access_log.close()
         self.loop.close()
         self._log.info("worker_stopped")
+
+
+def prefix_of(peer: str) -> str:
+    """The /24 or /56 of an address as the kernel writes it, for counting.
+
+    >>> prefix_of("192.0.2.7"), prefix_of("2001:db8:1:2ff::7"), prefix_of("2001:db8::1")
+    ('192.0.2', '2001:db8:1:2', '2001:db8:0:0')
+    """
+    if ":" not in peer:
+        return peer.rpartition(".")[0]
+    head, gap, tail = peer.partition("%")[0].partition("::")
+    groups = head.split(":") if head else []
+    if gap:
+        after = tail.split(":") if tail else []
+        groups += ["0"] * (8 - len(groups) - len(after)) + after
+    return ":".join([*groups[:3], format(int(groups[3], 16) >> 8, "x")])
 
 
 class _Accepts:

@@ -154,6 +154,26 @@ def test_connections_beyond_the_limit_are_closed_and_counted(make_rig):
     assert first.get("/healthz")[0] == 200
 
 
+def test_connections_of_one_prefix_are_limited(make_rig):
+    rig = make_rig(connections_per_prefix=1)
+    first = rig.client()
+    assert first.get("/healthz")[0] == 200
+    assert rig.client().ends()
+    first.close()
+    rig.until(lambda: not rig.worker._connections, "forgotten")
+    assert rig.client().get("/healthz")[0] == 200
+
+
+def test_the_last_request_a_connection_may_have_closes_it(make_rig):
+    rig = make_rig(requests_per_connection=4)
+    rig.store(KEY, DATA)
+    client = rig.client()
+    answers = [client.get(PATH) for _ in range(4)]
+    assert [body for _, _, body in answers] == [DATA] * 4
+    assert [fields.get("connection") for _, fields, _ in answers] == [None, None, None, "close"]
+    assert client.ends()
+
+
 def test_a_slow_reader_does_not_hold_up_others(rig):
     rig.store(KEY, os.urandom(6_000_000))
     rig.store("title/v720-1/00002.m4s", DATA)
