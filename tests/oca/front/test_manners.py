@@ -22,7 +22,7 @@ DATA = os.urandom(50_000)
 @pytest.fixture
 def secret(tmp_path):
     path = tmp_path / "secret"
-    path.write_bytes(os.urandom(32))
+    path.write_text(f"hex:{os.urandom(32).hex()}")
     return path
 
 
@@ -42,7 +42,7 @@ def signed(secret, form, path):
     arguments = ["sign", "--path", path, "--exp", "1h", "--key-file", str(secret), "--kid", "k1", "--form", form]
     result = CliRunner().invoke(token, arguments)
     assert result.exit_code == 0, result.output
-    return result.output.strip()
+    return result.stdout.strip()
 
 
 def test_without_a_token_a_segment_is_refused_and_probes_are_not(make_rig, secret):
