@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "fleet": ("steering.cli:fleet", "Show every appliance as steering sees it."),
     "explain": ("steering.cli:explain", "Explain why a client gets these appliances in this order."),
     "status": ("oca.operator_cli:status", "Show one appliance: workers, disks, fill, what it holds."),
+    "top": ("oca.top_cli:top", "Watch one appliance live: requests, rate, hits, workers, disks."),
     "drain": ("oca.operator_cli:drain", "Take an appliance out of steering, or put it back."),
     "evict": ("oca.operator_cli:evict", "Remove a title from one appliance."),
     "upgrade": ("oca.upgrade_cli:upgrade", "Swap an appliance's workers for new ones without a failed request."),

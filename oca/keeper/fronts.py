@@ -7,6 +7,7 @@ dies takes nothing back and one that reconnects is not counted twice.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
 from control.kit.logs import get_logger
 from control.kit.metrics import Meter
@@ -19,13 +20,21 @@ WINDOW_S = 5.0
 WORKERS_REMEMBERED = 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a worker said last: its totals by name, and when (monotonic seconds)."""
+
+    counters: dict[str, float]
+    at: float
+
+
 class Fronts:
     """Counters of all workers that were ever connected."""
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
         self._labels = {row.name: row.labels for row in FRONT}
-        self._seen: dict[tuple[int, int], dict[str, float]] = {}
+        self._seen: dict[tuple[int, int], Report] = {}
         self._rates: deque[tuple[float, int, int]] = deque()
         self._unknown: set[str] = set()
         self._log = get_logger()
@@ -35,8 +44,9 @@ class Fronts:
 
     def take(self, worker: int, pid: int, served: Served, now: float) -> None:
         """Count the report of `worker` at `now` (monotonic seconds)."""
-        before = self._seen.pop((worker, pid), {})
-        self._seen[worker, pid] = served.counters
+        last = self._seen.pop((worker, pid), None)
+        before = last.counters if last else {}
+        self._seen[worker, pid] = Report(served.counters, now)
         while len(self._seen) > WORKERS_REMEMBERED:
             del self._seen[next(iter(self._seen))]
         for name, total in served.counters.items():
@@ -44,6 +54,10 @@ class Fronts:
         requests = sum(row.requests for row in served.rows)
         size = sum(row.bytes for row in served.rows)
         self._rates.append((now, requests, size))
+
+    def last(self, worker: int, pid: int) -> Report | None:
+        """The last report of a worker; None before its first."""
+        return self._seen.get((worker, pid))
 
     def rates(self, now: float) -> tuple[float, float]:
         """Requests per second and bits per second over the last seconds."""

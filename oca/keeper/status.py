@@ -11,6 +11,7 @@ from oca.store.entry import Entry
 
 if TYPE_CHECKING:
     from oca.keeper.daemon import Keeper
+    from oca.keeper.workers import WorkerLink
 
 
 class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +21,10 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     connections: int
     waiting: int
+    counters: dict[str, float] = {}
+    """Totals since the worker started, as it last reported them, by the names of `oca.metrics.FRONT`."""
+    reported_at: float = 0.0
+    """Unix seconds of that report; 0 before the first."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,10 +105,7 @@ def status(keeper: Keeper) -> Status:
         requests_per_s=beat.requests_per_s,
         connections=beat.connections,
         workers_configured=beat.workers_configured,
-        workers=[
-            WorkerStatus(worker=each.worker, pid=each.pid, connections=each.connections, waiting=len(each.wants))
-            for each in keeper.workers
-        ],
+        workers=[_worker(keeper, each) for each in keeper.workers],
         disks=beat.disks,
         renditions=len(books),
         objects=sum(entry.objects_held for entry in books),
@@ -113,6 +115,19 @@ def status(keeper: Keeper) -> Status:
         reports_failing=keeper.beacon.failing,
         plan=keeper.plans.current.id if keeper.plans.current else None,
         fill=keeper.filler.report(),
+    )
+
+
+def _worker(keeper: Keeper, link: WorkerLink) -> WorkerStatus:
+    report = keeper.fronts.last(link.worker, link.pid)
+    age_s = keeper.clock.monotonic() - report.at if report else 0.0
+    return WorkerStatus(
+        worker=link.worker,
+        pid=link.pid,
+        connections=link.connections,
+        waiting=len(link.wants),
+        counters=report.counters if report else {},
+        reported_at=round(keeper.clock.now() - age_s, 3) if report else 0.0,
     )
 
 
