@@ -23,6 +23,7 @@ from control.kit.errors import Exit
 SIZE_NAMES = dict(zip(("64KiB", "1MiB", "4MiB"), SIZES, strict=True))
 QUICK_PACE = Pace(rounds=5, seconds=0.5, cell_limit_s=7.0)
 USUAL_PACE = Pace(rounds=5, seconds=2.0)
+FULL_PACE = Pace(rounds=3, seconds=1.0)
 QUICK_PEERS = (OURS, "nginx")
 PLAIN_WIDTH = 120
 """Columns of tables that go to a file or a pipe."""
@@ -33,7 +34,7 @@ MOST_CONNECTIONS = click.IntRange(1, 60_000)
 
 @click.command()
 @click.option("--quick", is_flag=True, help="Hot cells, 32 connections, nginx as the peer; under a minute.")
-@click.option("--full", is_flag=True, help="Every cell with every peer; about an hour.")
+@click.option("--full", is_flag=True, help="Every cell with every peer; an hour or two.")
 @click.option("--server", "servers", multiple=True, type=click.Choice(list(PEERS)), help="Only these, and ours.")
 @click.option("--scheme", "schemes", multiple=True, type=click.Choice(SCHEMES), help="Only these.")
 @click.option("--size", "sizes", multiple=True, type=click.Choice(list(SIZE_NAMES)), help="Only these.")
@@ -87,7 +88,7 @@ def serve(
     with console.status("setting up") as status:
         say: Say = status.update if console.is_terminal else _silent
         if not load:
-            pace = pace_of(QUICK_PACE if quick else USUAL_PACE, rounds, seconds)
+            pace = pace_of(QUICK_PACE if quick else FULL_PACE if full else USUAL_PACE, rounds, seconds)
             return _compare(peers, wanted, pace, say=say, console=None if as_json else console, brief=quick, out=out)
         length = seconds or LOAD_SECONDS
         measure: Callable[[Bench, Cell], Sequence[msgspec.Struct]]

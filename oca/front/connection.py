@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import socket
-import sys
 from typing import TYPE_CHECKING
 
 from oca.front import reply
@@ -24,6 +24,7 @@ from oca.front.access.verify import Allowed
 from oca.front.answer import answer
 from oca.front.loop import BROKEN, READABLE, WRITABLE
 from oca.front.manners import CMCD_QUERY, Told
+from oca.front.repeat import Repeat, repeat_of
 from oca.front.request import HEAD_END, BadRequestError, Request, parse_head
 from oca.front.table import Entry
 from oca.front.transmit import Sent, Transmission
@@ -34,18 +35,14 @@ if TYPE_CHECKING:
 RECEIVE_BYTES = 16 * 1024
 LINGER_RESET = b"\x01\0\0\0\0\0\0\0"
 _VISIBLE = re.compile(rb"[!-~]*")
-_SIMPLE_UNLESS = frozenset(
-    b"if-match if-none-match if-modified-since if-unmodified-since if-range connection expect".split()
-)
-_ONE_RANGE = re.compile(rb"^bytes=(\d{1,18})-(\d{0,18})$")
 
 
 class Connection:
     """A client. `closed` and `deadline` (monotonic seconds) are what the worker's timeouts go by."""
 
     __slots__ = tuple(
-        "_worker closed deadline fd fields head_started keep_alive out parked path peer pending readable repeat "
-        "repeat_headers repeat_range requests_left sent_mark sock started status told waiting writable".split()
+        "_worker closed deadline ended fd fields head_started keep_alive out parked path peer pending readable "
+        "repeat requests_left sent_mark sock started status told unread waiting writable".split()
     )
 
     scheme = b"http"
@@ -65,11 +62,11 @@ class Connection:
         self.requests_left = worker.limits.requests_per_connection
         self.waiting: Request | None = None
         self.parked = False
-        self.repeat: bytes | None = None
-        self.repeat_headers: dict[bytes, bytes] = {}
-        self.repeat_range: tuple[int, int] | None = None
+        self.repeat: Repeat | None = None
         self.told: Told | None = None
         self.fields = b""
+        self.ended = False
+        self.unread = False
         self.out = Transmission(sock)
         self.path = b""
         self.status = 0
@@ -94,7 +91,8 @@ class Connection:
             self.writable = True
         if events & READABLE:
             self.readable = True
-            if self.repeat is not None and not self.out.active and not self.pending and self._hit():
+            self.ended = self.ended or bool(events & select.EPOLLRDHUP)
+            if self.repeat is not None and not self.out.active and not self.pending and self._hit(self.repeat):
                 return
         self.run()
 
@@ -109,12 +107,12 @@ class Connection:
 
     # -- the short way ------------------------------------------------------------------------------
 
-    def _hit(self) -> bool:
+    def _hit(self, repeat: Repeat) -> bool:
         """Answer a repeated request at once: True when nothing is left to do. `run` gets what is unusual."""
         data = self._receive()
         worker = self._worker
         cut = data.find(b" HTTP/1.1\r\n")
-        if data[cut + 11 :] != self.repeat or not data.startswith(b"GET /") or self.requests_left < 2:
+        if not data.startswith(b"GET /") or self.requests_left < 2 or not repeat.matches(data[cut + 11 :]):
             self.pending = data
             return self.closed
         path, query = data[4:cut], b""
@@ -122,16 +120,16 @@ class Connection:
         if mark >= 0 and _VISIBLE.fullmatch(path):
             path, query = path[:mark], path[mark + 1 :]
         if worker.manners.gate is not None:
-            allowed = worker.manners.check(self, path, query, self.repeat_headers, b"GET")
+            allowed = worker.manners.check(self, path, query, repeat.headers, b"GET")
             path = allowed.path if isinstance(allowed, Allowed) and not allowed.fields else b""
         entry = worker.table.get(path) if CMCD_QUERY not in query else None
         if entry is None:
             self.pending = data
             return False
-        if self.repeat_range is None:
+        if repeat.span is None:
             head, first, end, status = reply.whole(entry, worker.seconds), 0, entry.size, 200
         else:
-            first, end = self.repeat_range
+            first, end = repeat.span
             end, status = min(end, entry.size), 206
             head = reply.part(entry, worker.seconds, first, end) if first < end else b""
         if first >= end or entry.available != entry.size or not worker.is_warm(entry, first, end):
@@ -193,15 +191,16 @@ class Connection:
             self.close(aborted=False)
             return b""
         if not data:
-            self.close(aborted=bool(self.pending))
-        elif len(data) < RECEIVE_BYTES:
-            self.readable = False
+            self.close(aborted=False)
+        elif len(data) < RECEIVE_BYTES and not self.ended:
+            self.readable = False  # with the peer's end told already, no further event would come
         return data
 
     def _next_head(self, data: bytes) -> bool:
         """Find a whole head in what has arrived, reading on as long as there is something to read."""
         limit = self._worker.limits.header_bytes
         while True:
+            data = data.lstrip(b"\r\n")
             end = data.find(HEAD_END)
             if 0 <= end <= limit:
                 break
@@ -218,7 +217,7 @@ class Connection:
             data += more
         end += len(HEAD_END)
         head, self.pending = data[:end], data[end:]
-        self._take(head.lstrip(b"\r\n"))
+        self._take(head)
         return True
 
     def _take(self, head: bytes) -> None:
@@ -231,27 +230,10 @@ class Connection:
         self.path = request.path
         # A body is never read: the answer is the last on this connection, so it cannot be mistaken for a request.
         self.keep_alive = request.keep_alive and request.body_length == 0 and self.requests_left > 1
-        self.repeat = None
+        self.repeat = repeat_of(head, request) if self.keep_alive else None
         self.fields = b""
-        if self.keep_alive and request.method == b"GET" and not _SIMPLE_UNLESS & request.headers.keys():
-            self._remember(head, request)
+        self.unread = request.body_length != 0
         worker.route(self, request)
-
-    def _remember(self, head: bytes, request: Request) -> None:
-        """Let the next request with this very head, but another path, take the short way."""
-        line, _, rest = head.partition(b"\r\n")
-        asked = request.headers.get(b"range")
-        match = _ONE_RANGE.match(asked) if asked is not None else None
-        if not line.endswith(b" HTTP/1.1") or (asked is not None and match is None):
-            return
-        self.repeat_range = None
-        if match is not None:
-            first, end = int(match.group(1)), int(match.group(2)) + 1 if match.group(2) else sys.maxsize
-            if end <= first:
-                return
-            self.repeat_range = (first, end)
-        self.repeat = rest
-        self.repeat_headers = request.headers
 
     # -- answering ----------------------------------------------------------------------------------
 
@@ -290,7 +272,7 @@ class Connection:
         """What arrived is no request: answer and close, as nothing after it can be trusted."""
         self._worker.counters.bad_requests += 1
         self.keep_alive = False
-        self.pending = b""
+        self.unread = True
         self.respond(status, reply.problem(self._worker.seconds, status, reason, close=True))
 
     def _answering(self, status: int) -> None:
@@ -359,7 +341,8 @@ class Connection:
             worker.access_log.add(self, self.out.progress, worker.loop.now - self.started)
         self.out.finish()
         if not self.keep_alive:
-            self.close(aborted=False)
+            linger = not self.ended and (self.unread or bool(self.pending) or self.readable)
+            self.close(aborted=False, linger=linger)
             return False
         self.deadline = worker.loop.now + worker.limits.idle_timeout_s
         return True
@@ -385,8 +368,11 @@ class Connection:
         else:
             self.close(aborted=out.active)
 
-    def close(self, *, aborted: bool) -> None:
-        """End the connection. `aborted`: an answer was cut; the peer must see a reset, not an orderly end."""
+    def close(self, *, aborted: bool, linger: bool = False) -> None:
+        """End the connection. `aborted`: an answer was cut; the peer must see a reset, not an orderly end.
+
+        `linger`: the client may have sent more; it is read and dropped so that it does not cost the answer.
+        """
         if self.closed:
             return
         self.closed = True
@@ -394,5 +380,8 @@ class Connection:
         self._worker.forget(self, aborted=aborted)
         if aborted:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESET)
-        self.sock.close()
         self.out.finish()
+        if linger:
+            self._worker.linger(self.sock)
+        else:
+            self.sock.close()

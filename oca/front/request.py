@@ -14,7 +14,7 @@ import httptools
 HEAD_END = b"\r\n\r\n"
 _FORBIDDEN = re.compile(rb"(?<!\r)\n|\r(?!\n)|\x00|\r\n[ \t]")
 """A bare LF or CR, a NUL, a folded field line."""
-_HOST = re.compile(rb"^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]*)(?::\d{1,5})?$")
+_HOST = re.compile(rb"^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(?::\d{1,5})?$")
 _ABSOLUTE = re.compile(rb"^https?://([^/?#]*)([^#]*)$", re.IGNORECASE)
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})?")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")

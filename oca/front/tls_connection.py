@@ -68,7 +68,7 @@ class TlsConnection(Connection):
             self.close(aborted=False)
             return b""
         if not data:
-            self.close(aborted=bool(self.pending))
+            self.close(aborted=False)
         return data
 
     def _send_hit(self, entry: Entry, head: bytes, first: int, end: int) -> bool:

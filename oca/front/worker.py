@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections import Counter
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from oca.front.access_log import AccessLog
 from oca.front.certificates import Certificates
 from oca.front.connection import Connection
 from oca.front.counters import Counters
+from oca.front.lingering import Lingering
 from oca.front.loop import Deadlines, Loop
 from oca.front.manners import Manners
 from oca.front.misses import Misses
@@ -29,6 +31,8 @@ from oca.link import messages as link
 ACCEPTS_PER_ROUND = 64
 ACCEPT_EVENTS = 1  # EPOLLIN, level-triggered: what one round leaves is told again
 REPORT_S = 1.0
+OUT_OF_ROOM = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+"""Accepting is tried again at the next tick, not in a loop that does nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,8 @@ class Worker:
             assert certificates is not None, "a TLS listener without certificates"
             self._listeners.append(tls_listener)
         self._connections: set[Connection] = set()
+        self._lingering: set[Lingering] = set()
+        self._resting: list[tuple[socket.socket, bool]] = []
         self._by_prefix: Counter[str] = Counter()
         shortest = min(limits.header_timeout_s, limits.idle_timeout_s, limits.send_timeout_s, limits.miss_timeout_s)
         self._deadlines = Deadlines(self.loop.now, min(max(shortest / 2, 0.05), 5.0))
@@ -185,6 +191,9 @@ class Worker:
                 # Out of descriptors, or the client is gone already. The queue is told again next round.
                 self.counters.refused += 1
                 self._log.warning("accept_failed", error=error.strerror)
+                if error.errno in OUT_OF_ROOM:
+                    self.loop.remove(listener.fileno())
+                    self._resting.append((listener, tls))
                 return
             self._admit(sock, str(address[0]), tls=tls)
 
@@ -208,6 +217,16 @@ class Worker:
         self._deadlines.file(connection)
         self.loop.add(connection.fd, connection)
 
+    def linger(self, sock: socket.socket) -> None:
+        """Close `sock` once its client has said its last; at once when too many linger already."""
+        if len(self._lingering) >= self.limits.connections:
+            sock.close()
+            return
+        member = Lingering(self.loop, sock, self._lingering.discard)
+        self._lingering.add(member)
+        self._deadlines.file(member)
+        member.begin()
+
     def _find(self, key: str) -> Entry | None:
         return self.table.look_up((PREFIX + key).encode(), key)
 
@@ -224,8 +243,12 @@ class Worker:
             self.certificates.rotate(self._clock.now())
         if self.access_log is not None:
             self.access_log.tick()
+        while self._resting:
+            listener, tls_too = self._resting.pop()
+            if listener in self._listeners:
+                self.loop.add(listener.fileno(), _Accepts(self, listener, tls=tls_too), ACCEPT_EVENTS)
         for late in self._deadlines.expired(now):
-            assert isinstance(late, Connection)
+            assert isinstance(late, Connection | Lingering)
             late.expire()
         if now >= self._next_report:
             self._next_report = now + REPORT_S
@@ -262,13 +285,15 @@ class Worker:
         if now >= self._drain_idle_at:
             for connection in [each for each in self._connections if each.idle]:
                 connection.close(aborted=False)
-        if not self._connections:
+        if not self._connections and not self._lingering:
             self.loop.stop()
 
     def _close(self) -> None:
         self._report()
         for connection in list(self._connections):
             connection.close(aborted=connection.out.active)
+        for member in list(self._lingering):
+            member.expire()
         for listener in self._listeners:
             listener.close()
         self.misses.close()

@@ -33,7 +33,7 @@ def _varnish(place: Place) -> Plan:
         "listen_depth": "4096",
     }
     server = [_program("varnishd"), "-F", "-n", str(workdir), "-a", f"127.0.0.1:{place.http_port}", "-f", str(vcl)]
-    server += ["-s", VARNISH_STORAGE, "-T", "none", "-j", "none" if place.root else "unix"]
+    server += ["-s", VARNISH_STORAGE, "-T", "none", "-j", "none"]
     for name, value in parameters.items():
         server += ["-p", f"{name}={value}"]
     log = (_program("varnishncsa"), "-n", str(workdir), "-w", str(place.directory / "access.log"), "-t", "30")
