@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import shutil
 import socket
 import ssl
 from collections.abc import Callable
@@ -96,6 +97,8 @@ class Fleet:
         """Start `peer` and wait until it answers for the path `probe`. Raises StartError."""
         place = self._place(peer, probe)
         plan = peer.prepare(place)
+        for directory in plan.elsewhere:
+            self._stops.callback(shutil.rmtree, directory, ignore_errors=True)
         server = self._run(plan.server, place.directory / "output.log", self._setting.cores.server)
         for scheme in peer.schemes:
             port = place.http_port if scheme == "http" else place.https_port

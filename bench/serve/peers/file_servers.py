@@ -15,10 +15,12 @@ SOCKET_ROOM = 90
 
 def _oca(place: Place) -> Plan:
     run_directory = place.directory / "run"
+    elsewhere: tuple[Path, ...] = ()
     if len(bytes(run_directory)) > SOCKET_ROOM:
-        run_directory = Path(tempfile.mkdtemp(prefix="oca-bench-"))
+        run_directory = Path(tempfile.mkdtemp(prefix="oca-run-", dir="/tmp"))
+        elsewhere = (run_directory,)
     config = write(place, "appliance.yaml", {"RUN_DIRECTORY": str(run_directory)})
-    return Plan((sys.executable, "-m", "oca", "serve", "--config", str(config)))
+    return Plan((sys.executable, "-m", "oca", "serve", "--config", str(config)), elsewhere=elsewhere)
 
 
 def _nginx(aio: str) -> Callable[[Place], Plan]:

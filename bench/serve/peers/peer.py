@@ -65,6 +65,8 @@ class Plan:
 
     server: tuple[str, ...]
     beside: tuple[tuple[str, ...], ...] = ()
+    elsewhere: tuple[Path, ...] = ()
+    """Directories made outside of the place, to be removed at the end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,3 +1,4 @@
+import dataclasses
 import datetime
 import os
 import re
@@ -75,6 +76,18 @@ def test_our_own_configuration_is_accepted(where):
     plan = PEERS[OURS].prepare(where)
     done = subprocess.run([*plan.server, "--check"], capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_place_with_a_long_name_leaves_room_for_our_socket_elsewhere(where):
+    deep = where.directory / ("x" * 90)
+    deep.mkdir()
+    plan = PEERS[OURS].prepare(dataclasses.replace(where, directory=deep))
+    (run_directory,) = plan.elsewhere
+    try:
+        done = subprocess.run([*plan.server, "--check"], capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 0, done.stderr
+    finally:
+        run_directory.rmdir()
 
 
 def test_a_peer_that_is_left_out_of_something_says_why():
