@@ -27,7 +27,7 @@ from oca.front.manners import CMCD_QUERY, Told
 from oca.front.repeat import Repeat, repeat_of
 from oca.front.request import HEAD_END, BadRequestError, Request, parse_head
 from oca.front.table import Entry
-from oca.front.transmit import Sent, Transmission
+from oca.front.transmit import CORK_BYTES, Sent, Transmission
 
 if TYPE_CHECKING:
     from oca.front.worker import Worker
@@ -148,12 +148,15 @@ class Connection:
             worker.counters.touched.append(entry)
         entry.requests += 1
         try:
+            if end - first >= CORK_BYTES:
+                self.out.cork(on=True)
             head = head[self.sock.send(head, socket.MSG_MORE) :]
             if not head:
                 count, quantum = end - first, worker.limits.send_quantum_bytes
                 sent = os.sendfile(self.fd, entry.fd, first, count if count < quantum else quantum)
                 entry.sent_bytes += sent
                 if sent == count:
+                    self.out.cork(on=False)
                     self.deadline = worker.loop.now + worker.limits.idle_timeout_s
                     if worker.access_log is not None:
                         worker.access_log.add(self, count, 0.0)

@@ -76,7 +76,7 @@ class Loop:
     def post(self, work: Callable[[], None]) -> None:
         """Run `work` on the loop's thread. The one method that other threads and signals may call."""
         self._posted.append(work)
-        with contextlib.suppress(BlockingIOError):  # then a wake-up is already pending
+        with contextlib.suppress(OSError):  # then a wake-up is already pending, or the loop has ended
             self._wake_write.send(b"\0")
 
     def stop(self) -> None:

@@ -19,6 +19,9 @@ from typing import ClassVar
 from oca.front.answer import Piece
 from oca.front.table import Entry
 
+CORK_BYTES = 512 * 1024
+"""Answers with a slice of this length are corked: two calls more, but only full packets."""
+
 
 class Sent(Enum):
     """How a turn ended."""
@@ -34,7 +37,20 @@ class Sent(Enum):
 class Transmission:
     """What is left to send of the present answer."""
 
-    __slots__ = ("active", "end", "entry", "fd", "head", "offset", "pieces", "progress", "sock", "tail", "warm_end")
+    __slots__ = (
+        "active",
+        "corked",
+        "end",
+        "entry",
+        "fd",
+        "head",
+        "offset",
+        "pieces",
+        "progress",
+        "sock",
+        "tail",
+        "warm_end",
+    )
 
     blocked: ClassVar[tuple[type[OSError], ...]] = (BlockingIOError,)
     """What the socket raises when it takes no more now."""
@@ -43,6 +59,7 @@ class Transmission:
         self.sock = sock
         self.fd = sock.fileno()
         self.active = False
+        self.corked = False
         self.entry: Entry | None = None
         self.head = b""
         self.offset = 0
@@ -77,6 +94,12 @@ class Transmission:
         self.offset, self.end, self.warm_end = first, end, end
         self.progress = 0
 
+    def cork(self, *, on: bool) -> None:
+        """Hold back packets that are not full, for the length of a large answer (tcp(7), TCP_CORK)."""
+        if self.corked is not on:
+            self.corked = on
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, on)
+
     def finish(self) -> None:
         """Let go of the entry."""
         self.active = False
@@ -91,10 +114,15 @@ class Transmission:
                 if self.head and not self._send_head():
                     return Sent.FULL
                 if self.offset < self.end:
+                    if self.end - self.offset >= CORK_BYTES:
+                        self.cork(on=True)
                     budget, stopped = self._send_file(budget)
                     if stopped is not None:
+                        if stopped is Sent.STARVED:
+                            self.cork(on=False)
                         return stopped
                 elif not self._next_piece():
+                    self.cork(on=False)
                     return Sent.DONE
         except self.blocked:
             return Sent.FULL

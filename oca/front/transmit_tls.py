@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import socket
 import ssl
 
 from oca.front.table import Entry
@@ -21,7 +20,7 @@ RECORD_BYTES = 16 * 1024
 class TlsTransmission(Transmission):
     """What is left to send of the present answer over TLS."""
 
-    __slots__ = ("by_kernel", "corked", "tls")
+    __slots__ = ("by_kernel", "tls")
 
     blocked = (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
 
@@ -29,20 +28,14 @@ class TlsTransmission(Transmission):
         super().__init__(sock)
         self.tls = sock
         self.by_kernel = False
-        self.corked = False
 
     def turn(self, budget: int) -> Sent:
         """Send up to about `budget` bytes of file."""
-        self._cork(on=True)
+        self.cork(on=True)
         stopped = super().turn(budget)
         if stopped is not Sent.TURN:
-            self._cork(on=False)
+            self.cork(on=False)
         return stopped
-
-    def _cork(self, *, on: bool) -> None:
-        if self.corked is not on:
-            self.corked = on
-            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, on)
 
     def _send_head(self) -> bool:
         """Send the head, filled up to one record with the file's first bytes where these may go."""
