@@ -2,7 +2,7 @@
 
 asyncio is not here on purpose. A worker has one kind of work, and registering each socket once for
 both directions, edge-triggered, saves the system calls that a level-triggered loop spends on asking
-for and dropping writability around every large response (measured in DECISIONS.md).
+for and dropping writability around every large response (DECISIONS.md, 1 and 19).
 
 Rules: a handler never blocks and never runs longer than its quantum; what wants to go on asks for
 another turn with `again`. Time is `now`, read once per round.
